@@ -1,0 +1,3 @@
+//! The Moxie machine.
+
+pub mod state;
