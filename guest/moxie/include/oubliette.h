@@ -4,7 +4,8 @@
  * system calls behind it are in ABI.md. On a machine that lacks them oub_available() is 0; inputs and
  * setstate work there too.
  *
- * Functions that return int answer 0 or more when they worked and -errno when not.
+ * Functions that return int answer 0 or more when they worked and one of these when not. (They are not errno's numbers:
+ * newlib counts some of those differently.)
  */
 #ifndef OUBLIETTE_H
 #define OUBLIETTE_H
@@ -15,6 +16,17 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+enum oub_error {
+	OUB_NOTHING_HELD = -2,
+	OUB_HOST_ERROR = -5,
+	OUB_BAD_FD = -9,
+	OUB_NO_MEMORY = -12,
+	OUB_FAULT = -14,   /* a buffer that is not all there, or not writable */
+	OUB_INVALID = -22,
+	OUB_NOT_OFFERED = -38,
+	OUB_TOO_LARGE = -75,
+};
 
 /* --- inputs ------------------------------------------------------------------------------------------- */
 
@@ -52,10 +64,10 @@ int oub_console_write(int fd, const void *bytes, size_t length);
 /* Fuel used by this run so far: one unit for each instruction, and what the calls charge. */
 uint64_t oub_fuel_used(void);
 
-/* Fills a buffer with random bytes: length, or -ENOSYS where chance is not offered. */
+/* Fills a buffer with random bytes: length, or OUB_NOT_OFFERED. */
 int oub_random(void *bytes, size_t length);
 
-/* Nanoseconds since 1970: 0, or -ENOSYS where no clock is offered. (time() and gettimeofday() work without one: they
+/* Nanoseconds since 1970: 0, or OUB_NOT_OFFERED. (time() and gettimeofday() work without one: they
  * then count a million units of fuel as a second, from the start of 2000.) */
 int oub_clock(uint64_t *nanoseconds);
 
@@ -72,8 +84,8 @@ struct hatch_call {
 };
 
 /* Calls what the host offers under call->name. 0: the answer is in result, its length in result_len.
- * -EIO: the host answered with an error, the message is in result (cut at result_cap). -EOVERFLOW: the answer does not
- * fit, result_len tells its size, oub_hatch_result fetches it. -ENOSYS: nothing of that name is offered. */
+ * OUB_HOST_ERROR: the host answered with an error, the message is in result (cut at result_cap). OUB_TOO_LARGE: the answer
+ * does not fit, result_len tells its size, oub_hatch_result fetches it. OUB_NOT_OFFERED: nothing of that name is offered. */
 int oub_hatch_call(struct hatch_call *call);
 
 /* The last call's answer (or message) again, without asking the host: bytes copied. */
@@ -83,7 +95,7 @@ int oub_hatch_result(void *bytes, size_t capacity);
 int oub_hatch(const char *name, const void *arg, size_t arg_len, void *result, size_t *result_len);
 
 /* The same into memory from malloc, however long the answer is, with a NUL after it. *result is for the caller to free, also
- * after -EIO (the message); NULL after every other error. */
+ * after OUB_HOST_ERROR (the message); NULL after every other error. */
 int oub_hatch_alloc(const char *name, const void *arg, size_t arg_len, char **result, size_t *result_len);
 
 #ifdef __cplusplus

@@ -1,6 +1,5 @@
 /* Calls to the host with less ceremony than struct hatch_call. */
 
-#include <errno.h>
 #include <oubliette.h>
 
 int oub_hatch(const char *name, const void *arg, size_t arg_len, void *result, size_t *result_len)
@@ -13,7 +12,7 @@ int oub_hatch(const char *name, const void *arg, size_t arg_len, void *result, s
 	int answer;
 
 	if (!oub_available())
-		answer = -ENOSYS;
+		answer = OUB_NOT_OFFERED;
 	else
 		answer = oub_hatch_call(&call);
 	if (result_len)
@@ -29,15 +28,15 @@ int oub_hatch_alloc(const char *name, const void *arg, size_t arg_len, char **re
 	*result = NULL;
 	if (result_len)
 		*result_len = 0;
-	if (answer != 0 && answer != -EOVERFLOW && answer != -EIO)
+	if (answer != 0 && answer != OUB_TOO_LARGE && answer != OUB_HOST_ERROR)
 		return answer;
 	*result = malloc(length + 1);
 	if (!*result)
-		return -ENOMEM;
+		return OUB_NO_MEMORY;
 	if (length)
 		oub_hatch_result(*result, length);
 	(*result)[length] = '\0';
 	if (result_len)
 		*result_len = length;
-	return answer == -EOVERFLOW ? 0 : answer;
+	return answer == OUB_TOO_LARGE ? 0 : answer;
 }
