@@ -1,0 +1,117 @@
+//! Memory from the allocator, for platforms without mappings.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::io;
+use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
+
+use crate::pool::PAD;
+
+/// Zeroed memory of a fixed address.
+struct Block {
+    base: NonNull<u8>,
+    layout: Layout,
+}
+
+// SAFETY: an allocation belongs to no thread; those who share it keep accesses to the same bytes apart.
+unsafe impl Send for Block {}
+// SAFETY: as above; the methods that take `&self` change no field.
+unsafe impl Sync for Block {}
+
+impl Block {
+    fn new(length: usize) -> io::Result<Self> {
+        let layout = Layout::from_size_align(length.max(16), 4096).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        // SAFETY: the layout's size is not zero.
+        let base = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
+        Ok(Self { base, layout })
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        // SAFETY: allocated by `new` with this layout.
+        unsafe { dealloc(self.base.as_ptr(), self.layout) };
+    }
+}
+
+/// The memory of a pool: one allocation per slot, made when the slot is first used.
+pub(crate) struct Stretches {
+    blocks: Vec<OnceLock<Block>>,
+    capacity: usize,
+}
+
+impl Stretches {
+    pub(crate) fn new(capacity: usize, slots: usize) -> io::Result<Self> {
+        Ok(Self { blocks: (0..slots).map(|_| OnceLock::new()).collect(), capacity })
+    }
+
+    /// The memory of the slot with this index, which is below the number of slots.
+    pub(crate) fn base(&self, index: usize) -> io::Result<NonNull<u8>> {
+        let cell = &self.blocks[index];
+        if cell.get().is_none() {
+            // Another thread cannot be here for the same slot: whoever takes an index has it alone.
+            let _ = cell.set(Block::new(self.capacity + PAD)?);
+        }
+        Ok(cell.get().expect("just set").base)
+    }
+
+    /// Makes everything in the slot zero again.
+    pub(crate) fn discard(&self, index: usize) {
+        self.clear(index, self.capacity + PAD);
+    }
+
+    /// Makes the first `used` bytes of the slot zero.
+    pub(crate) fn clear(&self, index: usize, used: usize) {
+        if let Some(block) = self.blocks[index].get() {
+            let used = used.min(self.capacity + PAD);
+            // SAFETY: the range lies in the block, and the caller holds the slot.
+            unsafe { ptr::write_bytes(block.base.as_ptr(), 0, used) };
+        }
+    }
+}
+
+/// Read-only bytes, padded with zeros to a power of two; offsets wrap there.
+pub(crate) struct Frozen {
+    block: Block,
+    mask: u32,
+    length: usize,
+}
+
+impl Frozen {
+    pub(crate) fn new(bytes: &[u8]) -> io::Result<Self> {
+        let size = bytes.len().next_power_of_two().max(4096);
+        let block = Block::new(size + PAD)?;
+        // SAFETY: the block is new and longer than `bytes`.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), block.base.as_ptr(), bytes.len()) };
+        Ok(Self { block, mask: (size - 1) as u32, length: bytes.len() })
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: the first `length` bytes were written by `new`, and nothing writes afterwards.
+        unsafe { std::slice::from_raw_parts(self.block.base.as_ptr(), self.length) }
+    }
+
+    pub(crate) fn handle(&self) -> FrozenHandle<'_> {
+        FrozenHandle(self)
+    }
+}
+
+/// One word that reaches [`Frozen`] bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct FrozenHandle<'a>(&'a Frozen);
+
+impl FrozenHandle<'_> {
+    /// Where the byte at this offset lies; its top bit is ignored. At least `PAD` bytes can be read from there.
+    pub(crate) fn at(self, offset: u32) -> *const u8 {
+        let offset = offset & 0x7fff_ffff;
+        // An offset past the bytes reads zeros, as it does where 2 GiB are reserved: the last `PAD` bytes are always zero.
+        let at = if offset > self.0.mask { self.0.mask as usize + 1 } else { offset as usize };
+        // SAFETY: the block is `mask + 1 + PAD` bytes long.
+        unsafe { self.0.block.base.as_ptr().add(at) }
+    }
+
+    /// Bytes from the start that can be read in one piece.
+    pub(crate) fn readable(self) -> usize {
+        self.0.mask as usize + 1
+    }
+}
