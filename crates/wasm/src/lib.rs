@@ -1,0 +1,17 @@
+//! WebAssembly guests on wasmtime.
+mod cache;
+mod guest;
+mod hatch;
+mod program;
+mod rewrite;
+mod runtime;
+mod state;
+mod wasi;
+
+pub use cache::Cache;
+pub use guest::{Frozen, Guest, Job, JobFuture, Over, Progress, Setup};
+pub use program::{Imports, Program, run};
+pub use state::{Ending, State, exchange, settle};
+pub use wasi::files::{MemoryFolder, Mount};
+pub use wasi::{CLOCK_START, Clock, Random, World};
+pub use wasmtime;
