@@ -71,6 +71,12 @@ int oub_random(void *bytes, size_t length);
  * then count a million units of fuel as a second, from the start of 2000.) */
 int oub_clock(uint64_t *nanoseconds);
 
+/* --- stack -------------------------------------------------------------------------------------------- */
+
+/* Calls function(argument) on a new stack of size bytes (rounded up to pages) and answers what it answers, or OUB_NO_MEMORY without
+ * calling it. For interpreters and deep recursion: the stack a contract starts with has 64 KiB. The memory stays taken. */
+int oub_with_stack(size_t size, int (*function)(void *), void *argument);
+
 /* --- the hatch ---------------------------------------------------------------------------------------- */
 
 struct hatch_call {
