@@ -148,7 +148,10 @@ impl Group {
                 root.group_face().0.start()?;
                 self.chain.push(Link { cell: id, waits_in: None, before: (0, None), again: false });
             }
-            Some(link) if link.cell == id => root.group_face().0.start()?,
+            Some(link) if link.cell == id => {
+                root.group_face().0.start()?;
+                self.bound_again();
+            }
             Some(_) => {
                 return Err(Error::State("another cell of this group is stopped in the middle of a call: let it go on first".into()));
             }
@@ -268,6 +271,17 @@ impl Group {
         let used = self.cells.get_mut(&cell).map_or(0, |cell| cell.group_face().0.meter().used());
         // What it had of its own when it was entered, less what it used since: with that left, the bound was its caller's.
         before.1.is_none_or(|left| left > used - before.0)
+    }
+
+    /// Lets every callee of a chain that goes on spend what its caller was refuelled with.
+    fn bound_again(&mut self) {
+        for at in 1..self.chain.len() {
+            let (caller, callee) = (self.chain[at - 1].cell, &self.chain[at]);
+            if !callee.again {
+                let before = callee.before;
+                self.with_two(caller, callee.cell, |caller, callee| callee.borrow_again(before, caller));
+            }
+        }
     }
 
     fn with_two<T>(&mut self, first: CellId, second: CellId, action: impl FnOnce(&mut crate::Meter, &mut crate::Meter) -> T) -> Option<T> {

@@ -282,6 +282,14 @@ impl Meter {
         before
     }
 
+    /// Bounds this meter anew, in the middle of what [`borrow_from`](Meter::borrow_from) began: the caller may have been refuelled.
+    pub(crate) fn borrow_again(&mut self, before: (u64, Option<u64>), caller: &Self) {
+        let spent = self.used - before.0;
+        let own = before.1.map_or(u64::MAX, |left| left.saturating_sub(spent));
+        let callers = if caller.limited { caller.left.saturating_sub(spent) } else { u64::MAX };
+        self.left = own.min(callers);
+    }
+
     /// Ends what [`borrow_from`](Meter::borrow_from) began: the caller pays for what was used here. Returns those units.
     pub(crate) fn repay(&mut self, before: (u64, Option<u64>), caller: &mut Self) -> u64 {
         let spent = self.used - before.0;
