@@ -34,4 +34,4 @@ mod platform;
 
 pub use pool::{NoRoom, Pool, Slot};
 pub use shared::{SharedImage, SharedView};
-pub use view::{DualView, View};
+pub use view::{DualView, Region, Registers, View};

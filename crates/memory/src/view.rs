@@ -61,6 +61,19 @@ impl<'a> View<'a> {
         self.mask + 1
     }
 
+    /// The 256 words from `offset` on; moved down to the last 256 words if they would pass the end.
+    ///
+    /// # Panics
+    /// In a slot of less than [`Registers::BYTES`] bytes.
+    #[inline(always)]
+    #[must_use]
+    pub fn registers(self, offset: u32) -> Registers<'a> {
+        assert!(self.mask >= Registers::BYTES - 1);
+        let start = (offset & self.mask).min(self.mask - (Registers::BYTES - 1));
+        // SAFETY: `start + BYTES` is at most the extent.
+        Registers { base: unsafe { self.base.add(start as usize) }, slot: PhantomData }
+    }
+
     /// The part of a range that lies before the end of the extent: where it starts, and how long it is.
     #[inline]
     fn clip(self, offset: u32, length: usize) -> (*mut u8, usize) {
@@ -95,6 +108,59 @@ impl<'a> View<'a> {
         let (from, length) = self.clip(from, length);
         // SAFETY: both clipped ranges lie in the slot.
         unsafe { ptr::copy(from, to, length) };
+    }
+}
+
+/// 256 words of a slot that can be used without any check, as registers numbered by a byte. Copies see each other's stores.
+#[derive(Clone, Copy)]
+pub struct Registers<'a> {
+    base: NonNull<u8>,
+    slot: PhantomData<&'a Slot>,
+}
+
+impl Registers<'_> {
+    /// Bytes of a window.
+    pub const BYTES: u32 = 256 * 8;
+
+    /// Loads a register.
+    #[inline(always)]
+    #[must_use]
+    pub fn get(self, register: u8) -> u64 {
+        // SAFETY: the window is 256 words long and lies in the slot.
+        u64::from_le(unsafe { self.base.as_ptr().cast::<u64>().add(usize::from(register)).read_unaligned() })
+    }
+
+    /// Stores a register.
+    #[inline(always)]
+    pub fn set(self, register: u8, value: u64) {
+        // SAFETY: as for `get`; no reference to the slot's bytes exists anywhere.
+        unsafe { self.base.as_ptr().cast::<u64>().add(usize::from(register)).write_unaligned(value.to_le()) }
+    }
+}
+
+/// The side of a [`DualView`] that some offset belongs to, for reading many words near it: two words, no test of the top bit.
+#[derive(Clone, Copy)]
+pub struct Region<'a> {
+    base: NonNull<u8>,
+    mask: u32,
+    view: PhantomData<&'a Slot>,
+}
+
+impl Region<'_> {
+    /// Loads a little-endian `u32` from this side, whatever the top bit of the offset.
+    #[inline(always)]
+    #[must_use]
+    pub fn load_u32(self, offset: u32) -> u32 {
+        // SAFETY: the masked offset and `PAD` bytes behind it can be read, as the view that made this region promised.
+        u32::from_le(unsafe { self.base.as_ptr().add((offset & self.mask) as usize).cast::<u32>().read_unaligned() })
+    }
+
+    /// Loads a byte likewise.
+    #[inline(always)]
+    #[must_use]
+    pub fn load_u8(self, offset: u32) -> u8 {
+        // SAFETY: as above.
+        unsafe { *self.base.as_ptr().add((offset & self.mask) as usize) }
     }
 }
 
@@ -150,6 +216,20 @@ impl<'a> DualView<'a> {
     }
 
     dual_accessors!(load_u8 store_u8 u8, load_u16 store_u16 u16, load_u32 store_u32 u32, load_u64 store_u64 u64);
+
+    /// The side that `offset` belongs to.
+    #[inline(always)]
+    #[must_use]
+    pub fn region(self, offset: u32) -> Region<'a> {
+        if (offset as i32) < 0 {
+            // SAFETY: the address of readable bytes is not null.
+            let base = unsafe { NonNull::new_unchecked(self.shared.at(0).cast_mut()) };
+            // The readable part is a power of two long.
+            Region { base, mask: (self.shared.readable() - 1) as u32, view: PhantomData }
+        } else {
+            Region { base: self.private.base, mask: self.private.mask, view: PhantomData }
+        }
+    }
 
     /// Bytes that can be read from there without leaving, at most `length`.
     fn clip(self, offset: u32, length: usize) -> (*const u8, usize) {
@@ -249,6 +329,25 @@ mod tests {
             slot.view().read_into(0, &mut all);
             prop_assert_eq!(all, model);
         }
+    }
+
+    #[test]
+    fn registers_and_regions_stay_inside() {
+        let shared = SharedImage::new(&[1, 2, 3, 4, 5]).unwrap();
+        let pool = Pool::new(4096, 1).unwrap();
+        let slot = pool.take(4096).unwrap();
+        let view = slot.dual(&shared);
+        let window = view.private.registers(1024);
+        window.set(255, 77);
+        assert_eq!(view.load_u64(1024 + 255 * 8), 77);
+        let last = view.private.registers(4000);
+        last.set(255, 99);
+        assert_eq!(view.load_u64(4096 - 8), 99);
+        assert_eq!(last.get(255), 99);
+        assert_eq!(view.region(0).load_u32(4096 - 8), 99);
+        assert_eq!(view.region(0x8000_0000).load_u32(0x8000_0000), 0x0403_0201);
+        assert_eq!(view.region(0x8000_0000).load_u8(4), 5);
+        assert_eq!(view.region(0xffff_fff0).load_u32(0xffff_fffc), 0);
     }
 
     #[test]
