@@ -71,6 +71,19 @@ impl Task {
     }
 }
 
+impl From<&str> for Task {
+    /// One program, named `eval`.
+    fn from(text: &str) -> Self {
+        Self::program("eval", text.as_bytes())
+    }
+}
+
+impl From<&Task> for Task {
+    fn from(task: &Self) -> Self {
+        task.clone()
+    }
+}
+
 /// Whether a cell can go on after a stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum After {

@@ -12,6 +12,12 @@ use crate::reference::{Ref, RefTable};
 use crate::value::{Argument, Bounds};
 use crate::{Error, GuestError, TransferError};
 
+/// Name of the standard offer of a clock: called with nothing, it answers with nanoseconds since 1970-01-01 UTC, an integer. Engines answer their
+/// guests' questions for the time with it, where it is offered.
+pub const CLOCK: &str = "clock";
+/// Name of the standard offer of random bytes: called with a length, it answers with that many bytes.
+pub const RANDOM: &str = "random";
+
 /// A promise of the host's that it has not kept yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ticket(pub u64);

@@ -48,7 +48,9 @@ pub use driver::{Alarm, AnyCell, Cell, CellSnapshot, Clock, MOST_NESTED};
 pub use engine::{After, Engine, Event, Input, Snapshot, Task};
 pub use error::{Error, TransferError, Unsupported};
 pub use group::{CellId, Group};
-pub use hatch::{Call, Hatch, HatchCall, HostFuture, HostObject, HostResult, Offer, Operation, Reply, Shape, Target, Ticket};
+pub use hatch::{
+    CLOCK, Call, Hatch, HatchCall, HostFuture, HostObject, HostResult, Offer, Operation, RANDOM, Reply, Shape, Target, Ticket,
+};
 pub use journal::{Entry, Journal};
 pub use limits::{Bound, Keeps, Limits, Resolved};
 pub use meter::{Halt, InterruptHandle, Meter};
