@@ -1,0 +1,23 @@
+//! Builds an image: `cargo run --example image -- FOLDER [SET...]`.
+
+use std::path::PathBuf;
+
+use machine::image::{Options, Progress, build};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let folder = PathBuf::from(arguments.next().ok_or("which folder?")?);
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let options =
+        Options { folder, name, sets: arguments.collect(), add: Vec::new(), agent: None, mirror: None };
+    let start = std::time::Instant::now();
+    let image = build(&options, &mut |progress| match progress {
+        Progress::Step { number, total, title } => {
+            println!("[{number}/{total}] {title} (after {} s)", start.elapsed().as_secs());
+        }
+        Progress::Skipped => println!("    done before"),
+        Progress::Line(line) => println!("    {line}"),
+    })?;
+    println!("{:#?}", image.manifest());
+    Ok(())
+}

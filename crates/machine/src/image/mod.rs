@@ -1,0 +1,78 @@
+//! Images: the kernel, the first disk and the root file system that machines are started from.
+
+mod build;
+mod initrd;
+mod kernel;
+mod namespace;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use build::{Options, Progress, build};
+
+use crate::Error;
+
+/// What an image was made from; beside it on disk as `image.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Its name.
+    pub name: String,
+    /// Changes whenever the image was made anew: frozen machines carry it.
+    pub id: String,
+    /// The kernel's release.
+    pub kernel: String,
+    /// The size of the disk that the guest sees, in bytes.
+    pub disk: u64,
+    /// The names of the languages in it.
+    pub languages: Vec<String>,
+}
+
+/// A finished image.
+#[derive(Clone, Debug)]
+pub struct Image {
+    folder: PathBuf,
+    manifest: Manifest,
+}
+
+impl Image {
+    /// Opens an image in its folder.
+    ///
+    /// # Errors
+    /// [`Error::NoImage`] if there is none, or it was not finished.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let missing = || Error::NoImage { folder: folder.to_owned() };
+        let text = fs::read_to_string(folder.join("image.toml")).map_err(|_| missing())?;
+        let manifest = toml::from_str(&text).map_err(|_| missing())?;
+        Ok(Self { folder: folder.to_owned(), manifest })
+    }
+
+    /// What it was made from.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Whether a language was installed in it.
+    #[must_use]
+    pub fn has_language(&self, name: &str) -> bool {
+        self.manifest.languages.iter().any(|language| language == name)
+    }
+
+    pub(crate) fn kernel(&self) -> PathBuf {
+        self.folder.join("vmlinux")
+    }
+
+    pub(crate) fn initrd(&self) -> PathBuf {
+        self.folder.join("initrd.cpio")
+    }
+
+    pub(crate) fn root(&self) -> PathBuf {
+        self.folder.join("root.qcow2")
+    }
+
+    pub(crate) fn empty_overlay(&self) -> PathBuf {
+        self.folder.join("empty.qcow2")
+    }
+}
