@@ -1,7 +1,8 @@
 //! Fuel and the outside stop: what an engine asks before it goes on.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -36,18 +37,18 @@ type Listener = Arc<dyn Fn() + Send + Sync>;
 /// The one flag that the world outside can raise.
 struct Signal {
     raised: AtomicU8,
-    /// Called when the flag is raised, for engines that wait in somebody else's code (an epoch, a socket).
-    listener: Mutex<Option<Listener>>,
+    /// The meter's reading at the end of its last slice, for those who watch.
+    reading: AtomicU64,
+    /// Called when the flag is raised: by an engine that waits in somebody else's code (an epoch, a socket), by a driver that waits for a future.
+    listeners: Mutex<BTreeMap<&'static str, Listener>>,
 }
 
 impl Signal {
     fn raise(&self, why: u8) {
         // An interrupt outranks the clock: it is what a person asked for.
         self.raised.fetch_max(why, Ordering::Release);
-        let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(listener) = listener {
-            listener();
-        }
+        let listeners: Vec<_> = self.listeners.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        listeners.iter().for_each(|listener| listener());
     }
 
     fn look(&self) -> Option<Halt> {
@@ -69,7 +70,7 @@ pub struct InterruptHandle {
 
 impl InterruptHandle {
     fn new() -> Self {
-        Self { signal: Arc::new(Signal { raised: AtomicU8::new(QUIET), listener: Mutex::new(None) }) }
+        Self { signal: Arc::new(Signal { raised: AtomicU8::new(QUIET), reading: AtomicU64::new(0), listeners: Mutex::default() }) }
     }
 
     /// Asks the run to stop with `Interrupted`.
@@ -82,6 +83,11 @@ impl InterruptHandle {
         self.signal.raise(TIME);
     }
 
+    /// Units of fuel that the run had used at the end of its last slice; for displays.
+    pub fn fuel_used(&self) -> u64 {
+        self.signal.reading.load(Ordering::Relaxed)
+    }
+
     /// Whether a stop was asked for and not yet reported.
     pub fn is_raised(&self) -> Option<Halt> {
         self.signal.look()
@@ -92,9 +98,10 @@ impl InterruptHandle {
         let _ = self.signal.raised.compare_exchange(TIME, QUIET, Ordering::AcqRel, Ordering::Acquire);
     }
 
-    /// Sets what is called, on the raising thread, when the flag goes up; it must not block. One at a time: the last one set holds.
-    pub fn on_raise(&self, listener: impl Fn() + Send + Sync + 'static) {
-        *self.signal.listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(listener));
+    /// Sets what is called, on the raising thread, when the flag goes up; it must not block. One listener for each name of `who`: the last one
+    /// set holds.
+    pub fn on_raise(&self, who: &'static str, listener: impl Fn() + Send + Sync + 'static) {
+        self.signal.listeners.lock().unwrap_or_else(PoisonError::into_inner).insert(who, Arc::new(listener));
     }
 }
 
@@ -225,6 +232,7 @@ impl Meter {
         let spent = self.lent.saturating_sub(unused);
         self.lent = 0;
         self.used += spent;
+        self.own.signal.reading.store(self.used, Ordering::Relaxed);
         if self.limited {
             self.left -= spent;
         }
