@@ -4,6 +4,8 @@
 //! * [`SharedImage`]: read-only bytes that all guests of a process see.
 //! * [`DualView`]: loads and stores by 32-bit offset, masked so that no offset can leave; the top bit tells shared from private.
 //!
+//! * [`Space`]: a 32-bit address space with byte-exact regions and permissions; [`Image`]: a frozen one, copied in microseconds.
+//!
 //! ```
 //! use memory::{Pool, SharedImage};
 //!
@@ -21,8 +23,10 @@
 //! Where the platform has no mappings to reserve (wasm32, 32-bit hosts, Miri, or with the feature `portable`) allocations take their place,
 //! with the same behaviour.
 
+mod image;
 mod pool;
 mod shared;
+pub mod space;
 mod view;
 
 #[cfg(all(target_os = "linux", target_pointer_width = "64", not(miri), not(feature = "portable")))]
@@ -32,6 +36,13 @@ mod platform;
 #[path = "portable.rs"]
 mod platform;
 
+pub use image::{BadImage, Image};
 pub use pool::{NoRoom, Pool, Slot};
 pub use shared::{SharedImage, SharedView};
+pub use space::{Fault, Granularity, MapError, PAGE, Permission, Space};
 pub use view::{DualView, Region, Registers, View};
+
+/// Gives pages of address spaces that are gone back to the host, of all but the `keep` used last of each size. Call it now and then.
+pub fn trim(keep: usize) {
+    platform::trim(keep);
+}

@@ -1,7 +1,13 @@
 //! Memory from the operating system's mappings.
 
+use std::fs::File;
 use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
+
+use crate::pool::{Pool, Slot};
+use crate::space::Leftover;
 
 /// Bytes of a page of the host's.
 pub(crate) const PAGE: usize = 4096;
@@ -158,5 +164,198 @@ impl FrozenHandle<'_> {
     #[inline]
     pub(crate) fn readable(self) -> usize {
         1 << 31
+    }
+}
+
+/// What may be done with pages of a reservation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    None,
+    Read,
+    Write,
+}
+
+impl Access {
+    fn flags(self) -> i32 {
+        match self {
+            Self::None => libc::PROT_NONE,
+            Self::Read => libc::PROT_READ,
+            Self::Write => libc::PROT_READ | libc::PROT_WRITE,
+        }
+    }
+}
+
+/// Bytes behind the 4 GiB of a reservation that an access at its very end can reach.
+const GUARD: usize = 64 << 10;
+const SPACE: usize = 1 << 32;
+
+/// Pools of slots that small address spaces live in. Only address space is taken for them.
+static POOLS: [(usize, usize, OnceLock<Option<Pool>>); 2] = [(256 << 10, 65_536, OnceLock::new()), (1 << 20, 32_768, OnceLock::new())];
+
+fn pools() -> impl Iterator<Item = &'static Pool> {
+    POOLS.iter().filter_map(|(capacity, slots, pool)| pool.get_or_init(|| Pool::new(*capacity, *slots).ok()).as_ref())
+}
+
+/// Gives pages of free slots back to the host, of all but the `keep` used last of each size.
+pub(crate) fn trim(keep: usize) {
+    for pool in POOLS.iter().filter_map(|(_, _, pool)| pool.get()?.as_ref()) {
+        pool.trim(keep);
+    }
+}
+
+/// Where the bytes of an address space are: guest address 0 lies at `base`.
+pub(crate) struct Backing {
+    base: NonNull<u8>,
+    store: Store,
+}
+
+enum Store {
+    Slot(Slot),
+    Reserved(#[expect(dead_code, reason = "it is unmapped when dropped")] Mapping),
+}
+
+impl Backing {
+    /// The smallest backing that holds addresses below `top`: a slot while there is one, which is returned as it was left, with what is known
+    /// about it; nothing known means that it is all zeros.
+    pub(crate) fn small(top: u64) -> io::Result<(Self, Option<Leftover>)> {
+        for pool in pools().filter(|pool| u64::from(pool.capacity()) >= top) {
+            if let Ok((slot, residue)) = pool.take_raw(pool.capacity()) {
+                let leftover = residue.and_then(|residue| residue.downcast::<Leftover>().ok());
+                if leftover.is_none() {
+                    slot.clear();
+                }
+                return Ok((Self { base: slot.base(), store: Store::Slot(slot) }, leftover.map(|leftover| *leftover)));
+            }
+        }
+        Ok((Self::reserved()?, None))
+    }
+
+    /// A backing for a copy of an image that needs addresses below `top`.
+    pub(crate) fn for_image(top: u64, content: &Content) -> io::Result<(Self, Option<Leftover>)> {
+        if content.file.is_some() { Ok((Self::reserved()?, None)) } else { Self::small(top) }
+    }
+
+    /// 4 GiB of address space, nothing accessible.
+    pub(crate) fn reserved() -> io::Result<Self> {
+        let mapping = Mapping::with_protection(SPACE + GUARD, libc::PROT_NONE)?;
+        Ok(Self { base: mapping.base, store: Store::Reserved(mapping) })
+    }
+
+    #[inline(always)]
+    pub(crate) fn at(&self, address: u32) -> *mut u8 {
+        self.base.as_ptr().wrapping_add(address as usize)
+    }
+
+    /// Addresses below this are backed.
+    pub(crate) fn room(&self) -> u64 {
+        match &self.store {
+            Store::Slot(slot) => u64::from(slot.capacity()),
+            Store::Reserved(_) => SPACE as u64,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_reserved(&self) -> bool {
+        matches!(self.store, Store::Reserved(_))
+    }
+
+    /// Makes sure that pages have memory; they do here.
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "the portable backing allocates")]
+    #[inline(always)]
+    pub(crate) fn commit(&mut self, _first: u32, _pages: u32) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn range(&self, first: u32, pages: u32) -> Option<(*mut libc::c_void, usize)> {
+        let (offset, length) = (first as usize * PAGE, pages as usize * PAGE);
+        assert!(offset + length <= SPACE, "pages outside of the address space");
+        self.is_reserved().then(|| (self.base.as_ptr().wrapping_add(offset).cast(), length))
+    }
+
+    /// Sets the protection of pages of a reservation; a slot has none.
+    pub(crate) fn protect(&mut self, first: u32, pages: u32, access: Access) -> io::Result<()> {
+        let Some((at, length)) = self.range(first, pages) else { return Ok(()) };
+        // SAFETY: the range lies in this reservation, and no Rust reference into it exists.
+        if unsafe { libc::mprotect(at, length, access.flags()) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Closes pages of a reservation and gives them back; opened again they are zero.
+    pub(crate) fn release(&mut self, first: u32, pages: u32) -> io::Result<()> {
+        let Some((at, length)) = self.range(first, pages) else { return Ok(()) };
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
+        // SAFETY: the range lies in this reservation; what was mapped there, perhaps from an image's file, is replaced.
+        if unsafe { libc::mmap(at, length, libc::PROT_NONE, flags, -1, 0) } == libc::MAP_FAILED {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Maps pages of an image copy-on-write.
+    pub(crate) fn map_content(&mut self, content: &Content, first: u32, pages: u32, offset: usize, access: Access) -> io::Result<()> {
+        let Some(file) = &content.file else { return Err(io::Error::from(io::ErrorKind::Unsupported)) };
+        let Some((at, length)) = self.range(first, pages) else { return Err(io::Error::from(io::ErrorKind::Unsupported)) };
+        let flags = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_NORESERVE;
+        // SAFETY: the range lies in this reservation, no Rust reference into it exists, and the sealed file can neither change nor shrink.
+        let mapped = unsafe { libc::mmap(at, length, access.flags(), flags, file.as_raw_fd(), offset as libc::off_t) };
+        if mapped == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    /// Gives the backing up, with what the next user of a slot must know.
+    pub(crate) fn retire(self, leftover: Leftover) {
+        if let Store::Slot(slot) = self.store {
+            slot.leave(Box::new(leftover));
+        }
+    }
+}
+
+/// The pages of an image: in memory while they are few, else in a sealed memory file that copies map.
+pub(crate) struct Content {
+    file: Option<OwnedFd>,
+    bytes: Bytes,
+}
+
+enum Bytes {
+    Owned(Vec<u8>),
+    Mapped(Mapping),
+}
+
+impl Content {
+    /// Up to this many bytes are copied for each copy of an image, more are mapped.
+    const COPIED: usize = 256 << 10;
+
+    pub(crate) fn new(bytes: Vec<u8>, top: u64) -> io::Result<Self> {
+        let fits_slot = POOLS.iter().any(|(capacity, _, _)| *capacity as u64 >= top);
+        if bytes.len() <= Self::COPIED && fits_slot || bytes.is_empty() {
+            return Ok(Self { file: None, bytes: Bytes::Owned(bytes) });
+        }
+        // SAFETY: the name is a valid C string; the descriptor that comes back is ours.
+        let file = unsafe {
+            let descriptor = libc::memfd_create(c"image".as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING);
+            if descriptor < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            File::from_raw_fd(descriptor)
+        };
+        io::Write::write_all(&mut &file, &bytes)?;
+        let seals = libc::F_SEAL_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+        // SAFETY: sealing a descriptor of ours touches no memory.
+        if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: a new mapping of a sealed file at an address of the kernel's choice.
+        let base = unsafe { libc::mmap(ptr::null_mut(), bytes.len(), libc::PROT_READ, libc::MAP_PRIVATE, file.as_raw_fd(), 0) };
+        let base = if base == libc::MAP_FAILED { None } else { NonNull::new(base.cast()) };
+        let base = base.ok_or_else(io::Error::last_os_error)?;
+        let mapping = Mapping { base, length: bytes.len() };
+        Ok(Self { file: Some(file.into()), bytes: Bytes::Mapped(mapping) })
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match &self.bytes {
+            Bytes::Owned(bytes) => bytes,
+            // SAFETY: the mapping is as long as the sealed file, which never changes.
+            Bytes::Mapped(mapping) => unsafe { std::slice::from_raw_parts(mapping.base.as_ptr(), mapping.length) },
+        }
     }
 }

@@ -243,6 +243,25 @@ impl Slot {
         Ok(())
     }
 
+    /// Where its bytes lie, all of its capacity.
+    #[allow(dead_code, reason = "the portable platform keeps address spaces elsewhere")]
+    pub(crate) fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
+    /// Makes zero whatever may differ from that.
+    #[allow(dead_code, reason = "the portable platform keeps address spaces elsewhere")]
+    pub(crate) fn clear(&self) {
+        self.pool.stretches.clear(self.index as usize, self.used.replace(0));
+    }
+
+    /// Gives the slot back as it is, for somebody who knows what to make of the residue.
+    #[allow(dead_code, reason = "the portable platform keeps address spaces elsewhere")]
+    pub(crate) fn leave(self, residue: Residue) {
+        self.used.set(self.pool.capacity as usize);
+        self.residue.set(Some(residue));
+    }
+
     /// Loads and stores in this slot.
     #[inline(always)]
     pub fn view(&self) -> View<'_> {

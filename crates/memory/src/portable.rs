@@ -6,6 +6,7 @@ use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 
 use crate::pool::PAD;
+use crate::space::Leftover;
 
 /// Zeroed memory of a fixed address.
 struct Block {
@@ -113,5 +114,103 @@ impl FrozenHandle<'_> {
     /// Bytes from the start that can be read in one piece.
     pub(crate) fn readable(self) -> usize {
         self.0.mask as usize + 1
+    }
+}
+
+/// What may be done with pages of a reservation, which there is none of here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    None,
+    Read,
+    Write,
+}
+
+const PAGE: usize = 4096;
+
+/// Nothing is pooled here.
+pub(crate) fn trim(_keep: usize) {}
+
+/// Where the bytes of an address space are: one allocation per page in use.
+#[derive(Default)]
+pub(crate) struct Backing {
+    pages: Vec<Option<Block>>,
+}
+
+impl Backing {
+    #[expect(clippy::unnecessary_wraps, reason = "mapping can fail")]
+    pub(crate) fn small(_top: u64) -> io::Result<(Self, Option<Leftover>)> {
+        Ok((Self::default(), None))
+    }
+
+    pub(crate) fn for_image(top: u64, _content: &Content) -> io::Result<(Self, Option<Leftover>)> {
+        Self::small(top)
+    }
+
+    pub(crate) fn reserved() -> io::Result<Self> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
+
+    /// Where a byte of a committed page lies.
+    #[inline(always)]
+    pub(crate) fn at(&self, address: u32) -> *mut u8 {
+        match self.pages.get((address >> 12) as usize) {
+            Some(Some(block)) => block.base.as_ptr().wrapping_add(address as usize & (PAGE - 1)),
+            _ => ptr::null_mut(),
+        }
+    }
+
+    pub(crate) fn room(&self) -> u64 {
+        // A slot that somebody else left is cleaned as far as it has pages; here nobody leaves any.
+        1 << 32
+    }
+
+    pub(crate) fn is_reserved(&self) -> bool {
+        false
+    }
+
+    /// Makes sure that pages have memory.
+    pub(crate) fn commit(&mut self, first: u32, pages: u32) -> io::Result<()> {
+        let end = (first + pages) as usize;
+        if self.pages.len() < end {
+            self.pages.resize_with(end, || None);
+        }
+        for page in &mut self.pages[first as usize..end] {
+            if page.is_none() {
+                *page = Some(Block::new(PAGE)?);
+            }
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "mapping can fail")]
+    pub(crate) fn protect(&mut self, _first: u32, _pages: u32, _access: Access) -> io::Result<()> {
+        Ok(())
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "mapping can fail")]
+    pub(crate) fn release(&mut self, _first: u32, _pages: u32) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn map_content(&mut self, _content: &Content, _first: u32, _pages: u32, _offset: usize, _access: Access) -> io::Result<()> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
+
+    pub(crate) fn retire(self, _leftover: Leftover) {}
+}
+
+/// The pages of an image.
+pub(crate) struct Content {
+    bytes: Vec<u8>,
+}
+
+impl Content {
+    #[expect(clippy::unnecessary_wraps, reason = "mapping can fail")]
+    pub(crate) fn new(bytes: Vec<u8>, _top: u64) -> io::Result<Self> {
+        Ok(Self { bytes })
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 }

@@ -280,17 +280,18 @@ impl Space {
         // An empty region stands after those that end where it starts.
         let index = index + self.regions[index..].iter().take_while(|next| next.start < start).count();
         if length == 0 {
+            if self.committed() + (size_of::<Region>() + 16) as u64 > self.cap {
+                return Err(MapError::Cap);
+            }
             self.regions.insert(index, region);
             self.account();
             return Ok(());
         }
         let (first, last) = (start >> 12, ((end - 1) >> 12) as u32);
-        let fresh = self.admit(first, last)?;
+        self.admit(first, last)?;
         self.regions.insert(index, region);
-        self.mapped_pages += fresh;
         if let Err(error) = self.refresh(first, last) {
             self.regions.remove(index);
-            self.mapped_pages -= fresh;
             // What was protected before the failure is opened or closed again as the regions say; closing cannot fail for want of room.
             let _ = self.refresh(first, last);
             return Err(error);
@@ -306,7 +307,9 @@ impl Space {
     /// [`MapError`]; [`MapError::Overlaps`] too when there is no such region.
     pub fn resize(&mut self, start: u32, length: u32) -> Result<(), MapError> {
         let index = self.first_after(u64::from(start));
-        let Some(region) = self.regions.get(index).filter(|region| region.start == start && length > 0) else { return Err(MapError::Overlaps) };
+        let Some(region) = self.regions.get(index).filter(|region| region.start == start && length > 0) else {
+            return Err(MapError::Overlaps);
+        };
         let (old_end, new_end) = (region.end(), u64::from(start) + u64::from(length));
         if new_end > 1 << 32 {
             return Err(MapError::Wraps);
@@ -320,12 +323,10 @@ impl Space {
         if new_end < old_end {
             self.zero_range(new_end, old_end);
         }
-        let fresh = self.admit(start >> 12, new_last)?;
+        self.admit(start >> 12, new_last)?;
         self.regions[index].length = length;
-        self.mapped_pages += fresh;
         if let Err(error) = self.refresh(start >> 12, old_last.max(new_last)) {
             self.regions[index].length = old_length;
-            self.mapped_pages -= fresh;
             let _ = self.refresh(start >> 12, old_last.max(new_last));
             return Err(error);
         }
@@ -333,8 +334,8 @@ impl Space {
         Ok(())
     }
 
-    /// Checks the cap and makes room in table and backing for these pages. Returns how many of them nobody has mapped yet.
-    fn admit(&mut self, first: u32, last: u32) -> Result<u64, MapError> {
+    /// Checks the cap and makes room in table and backing for these pages.
+    fn admit(&mut self, first: u32, last: u32) -> Result<(), MapError> {
         let pages = u64::from(last - first) + 1;
         let taken = (first..=last).filter(|page| self.kind(*page) & kind::MAPPED != 0).count() as u64;
         let fresh = pages - taken;
@@ -348,7 +349,10 @@ impl Space {
         if self.kinds.len() <= last as usize {
             self.kinds.resize(last as usize + 1, 0);
         }
-        Ok(fresh)
+        if let Some(backing) = &mut self.backing {
+            backing.commit(first, last - first + 1).map_err(|_| MapError::Host)?;
+        }
+        Ok(())
     }
 
     fn account(&mut self) {
@@ -379,7 +383,9 @@ impl Space {
         }
         let some_writable = || {
             let regions = self.regions[self.first_after(start)..].iter();
-            regions.take_while(|region| u64::from(region.start) < end).any(|region| region.length > 0 && region.permission == Permission::ReadWrite)
+            regions
+                .take_while(|region| u64::from(region.start) < end)
+                .any(|region| region.length > 0 && region.permission == Permission::ReadWrite)
         };
         match self.granularity {
             _ if whole && all_writable => kind::MAPPED | kind::LOAD | kind::WRITABLE,
@@ -422,6 +428,15 @@ impl Space {
                 if old & kind::WATCHED != 0 {
                     self.changed.push(page);
                 }
+                if !reserved && let Some(backing) = &self.backing {
+                    if old & kind::DIRTY == 0 {
+                        self.dirty.push(page);
+                    }
+                    // SAFETY: the page was mapped, and so is backed in place.
+                    unsafe { ptr::write_bytes(backing.at(page << 12), 0, PAGE_SIZE) };
+                    self.kinds[page as usize] = kind::DIRTY;
+                    continue;
+                }
                 // A page out of use keeps its mark, as its slot must be cleaned of it some day.
                 self.kinds[page as usize] = old & kind::DIRTY;
                 continue;
@@ -430,6 +445,7 @@ impl Space {
             if shape == 0 {
                 continue;
             }
+            self.mapped_pages += u64::from(old & kind::MAPPED == 0);
             if reserved && shape & kind::MIXED != 0 {
                 if new & kind::ASIDE == 0 {
                     let mut buffer: PageBuffer = Box::new([0; PAGE_SIZE]);
@@ -676,18 +692,18 @@ impl Space {
         Ok(())
     }
 
+    /// Where the byte at a mapped address lies, to be read; the rest of its page follows.
     #[inline]
-    fn byte(&self, address: u32) -> *mut u8 {
+    fn byte(&self, address: u32) -> *const u8 {
         let page = address >> 12;
         if self.kind(page) & kind::ASIDE != 0
             && let Some(buffer) = self.aside.get(&page)
         {
-            // The buffer is only ever written through `&mut self`; the cast is undone there.
-            return buffer[(address & OFFSET) as usize..].as_ptr().cast_mut();
+            return buffer[(address & OFFSET) as usize..].as_ptr();
         }
         match &self.backing {
             Some(backing) => backing.at(address),
-            None => ptr::null_mut(),
+            None => ptr::null(),
         }
     }
 
@@ -699,7 +715,7 @@ impl Space {
             let count = ((PAGE - (at & OFFSET)) as usize).min(rest.len());
             let (now, later) = rest.split_at_mut(count);
             // SAFETY: the page is mapped, so its bytes are backed and readable up to its end.
-            unsafe { ptr::copy_nonoverlapping(self.byte(at).cast_const(), now.as_mut_ptr(), count) };
+            unsafe { ptr::copy_nonoverlapping(self.byte(at), now.as_mut_ptr(), count) };
             rest = later;
             at = at.wrapping_add(count as u32);
         }
@@ -926,53 +942,74 @@ impl Space {
         let reserved = backing.is_reserved();
         space.backing = Some(backing);
         if !reserved {
+            if let Some(backing) = &mut space.backing {
+                for page in 0..space.kinds.len() as u32 {
+                    if space.kinds[page as usize] & kind::MAPPED != 0 {
+                        backing.commit(page, 1)?;
+                    }
+                }
+            }
             space.clean(leftover, Some(image));
             space.origin = Some(Arc::clone(image));
             return Ok(space);
         }
-        for page in 0..space.kinds.len() as u32 {
-            let mut kind = space.kinds[page as usize];
-            if kind & kind::MAPPED == 0 {
-                continue;
+        space.kinds.clone_from(&image.guarded.kinds);
+        for page in &image.guarded.mixed {
+            let mut buffer: PageBuffer = Box::new([0; PAGE_SIZE]);
+            if let Some(bytes) = image.page(*page) {
+                buffer.copy_from_slice(bytes);
             }
-            kind |= kind::DIRTY;
-            if kind & kind::MIXED != 0 {
-                let mut buffer: PageBuffer = Box::new([0; PAGE_SIZE]);
-                if let Some(bytes) = image.page(page) {
-                    buffer.copy_from_slice(bytes);
-                }
-                space.aside.insert(page, buffer);
-                kind = (kind | kind::ASIDE) & !kind::LOAD;
-            }
-            space.kinds[page as usize] = with_store(kind);
+            space.aside.insert(*page, buffer);
         }
-        let count = space.kinds.len() as u32;
-        let mut page = 0;
-        while page < count {
-            let access = access(space.kinds[page as usize]);
-            let mut until = page + 1;
-            while until < count && self::access(space.kinds[until as usize]) == access {
-                until += 1;
-            }
-            if access != Access::None
-                && let Some(backing) = &mut space.backing
-            {
-                backing.protect(page, until - page, access)?;
-                image.each_run(page, until, |first, pages, offset| backing.map_content(image.content(), first, pages, offset, access))?;
-            }
-            page = until;
+        let Some(backing) = &mut space.backing else { return Ok(space) };
+        for (first, end, access) in &image.guarded.spans {
+            backing.protect(*first, end - first, *access)?;
+            image.each_run(*first, *end, |first, pages, offset| backing.map_content(image.content(), first, pages, offset, *access))?;
         }
         Ok(space)
     }
 
-    /// The table of page kinds as a fresh copy has it.
+    /// The table of page kinds as a fresh copy in a slot has it.
     pub(crate) fn clean_kinds(&self) -> Vec<u8> {
         (0..self.kinds.len() as u32).map(|page| self.classify(page)).collect()
     }
 
-    /// Builds an empty space with these regions, to check them: for images read from outside.
+    /// Pages that some region touches.
     pub(crate) fn mapped_pages(&self) -> u64 {
         self.mapped_pages
+    }
+}
+
+/// What a copy of an image needs to know to live in a reservation.
+#[derive(Default)]
+pub(crate) struct Guarded {
+    kinds: Vec<u8>,
+    mixed: Vec<u32>,
+    spans: Vec<(u32, u32, Access)>,
+}
+
+impl Guarded {
+    pub(crate) fn new(clean: &[u8]) -> Self {
+        let mut guarded = Self { kinds: clean.to_vec(), ..Self::default() };
+        for (page, entry) in guarded.kinds.iter_mut().enumerate() {
+            if *entry & kind::MIXED != 0 {
+                *entry = (*entry | kind::ASIDE) & !kind::LOAD;
+                guarded.mixed.push(page as u32);
+            }
+            if *entry & kind::MAPPED != 0 {
+                *entry = with_store(*entry | kind::DIRTY);
+            }
+        }
+        let mut page = 0;
+        while page < guarded.kinds.len() {
+            let access = access(guarded.kinds[page]);
+            let end = (page..guarded.kinds.len()).find(|at| self::access(guarded.kinds[*at]) != access).unwrap_or(guarded.kinds.len());
+            if access != Access::None {
+                guarded.spans.push((page as u32, end as u32, access));
+            }
+            page = end;
+        }
+        guarded
     }
 }
 

@@ -1,0 +1,300 @@
+//! An address space behaves as a table of bytes with permissions, in a slot, in a reservation, and after freezing.
+
+use std::collections::BTreeMap;
+
+use memory::space::Region;
+use memory::{Fault, Granularity, Image, MapError, PAGE, Permission, Space};
+use proptest::prelude::*;
+
+/// What the address space should be: bytes, and the region each belongs to.
+#[derive(Clone, Default)]
+struct Model {
+    bytes: BTreeMap<u64, (u8, usize)>,
+    regions: Vec<(u32, u32, bool)>,
+}
+
+impl Model {
+    fn map(&mut self, start: u32, length: u32, write: bool) -> bool {
+        let end = u64::from(start) + u64::from(length);
+        let free = !self
+            .regions
+            .iter()
+            .any(|(other, other_length, _)| u64::from(*other) < end && u64::from(start) < u64::from(*other) + u64::from(*other_length));
+        if free {
+            self.regions.push((start, length, write));
+            self.bytes.extend((u64::from(start)..end).map(|at| (at, (0, self.regions.len() - 1))));
+        }
+        free
+    }
+
+    fn load(&self, address: u32, width: u32) -> Option<u32> {
+        let region = self.bytes.get(&u64::from(address))?.1;
+        (0..width).try_fold(0, |value, index| {
+            let (byte, other) = self.bytes.get(&(u64::from(address) + u64::from(index)))?;
+            (*other == region).then_some(value | u32::from(*byte) << (8 * index))
+        })
+    }
+
+    fn store(&mut self, address: u32, width: u32, value: u32) -> bool {
+        let good = self.load(address, width).is_some() && self.regions[self.bytes[&u64::from(address)].1].2;
+        if good {
+            for index in 0..width {
+                self.bytes.get_mut(&(u64::from(address) + u64::from(index))).unwrap().0 = (value >> (8 * index)) as u8;
+            }
+        }
+        good
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Map(u32, u32, bool),
+    Load(u32, u32),
+    Store(u32, u32, u32),
+    Guard,
+    Copy,
+    Watch(u32),
+}
+
+fn address() -> impl Strategy<Value = u32> {
+    // A few pages at the bottom, where regions meet, and the top of the address space.
+    prop_oneof![4 => 0x1000u32..0x6010, 1 => 0xffff_f000u32..=0xffff_ffff]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let width = prop_oneof![Just(1u32), Just(2), Just(4)];
+    prop_oneof![
+        3 => (address(), 1u32..6000, any::<bool>()).prop_map(|(start, length, write)| Step::Map(start, length, write)),
+        6 => (address(), width.clone()).prop_map(|(address, width)| Step::Load(address, width)),
+        6 => (address(), width, any::<u32>()).prop_map(|(address, width, value)| Step::Store(address, width, value)),
+        1 => Just(Step::Guard),
+        1 => Just(Step::Copy),
+        1 => (1u32..6).prop_map(Step::Watch),
+    ]
+}
+
+fn load(space: &Space, address: u32, width: u32) -> Option<u32> {
+    match width {
+        1 => space.load_u8(address).map(u32::from),
+        2 => space.load_u16(address).map(u32::from),
+        _ => space.load_u32(address),
+    }
+}
+
+fn store(space: &mut Space, address: u32, width: u32, value: u32) -> bool {
+    match width {
+        1 => space.store_u8(address, value as u8),
+        2 => space.store_u16(address, value as u16),
+        _ => space.store_u32(address, value),
+    }
+}
+
+fn saved_and_loaded(space: &Space) -> Image {
+    let mut bytes = Vec::new();
+    space.freeze().unwrap().save(&mut bytes).unwrap();
+    Image::load(&mut bytes.as_slice(), 64 << 20).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 100 }))]
+
+    #[test]
+    fn byte_granularity_is_a_table_of_bytes(steps in prop::collection::vec(step(), 1..80)) {
+        let mut space = Space::new(Granularity::Byte, None, 0);
+        let mut model = Model::default();
+        let mut watched = std::collections::BTreeSet::new();
+        for step in steps {
+            match step {
+                Step::Map(start, length, write) => {
+                    let wraps = u64::from(start) + u64::from(length) > 1 << 32;
+                    let permission = if write { Permission::ReadWrite } else { Permission::ReadOnly };
+                    let expected = if wraps {
+                        Err(MapError::Wraps)
+                    } else if model.map(start, length, write) {
+                        Ok(())
+                    } else {
+                        Err(MapError::Overlaps)
+                    };
+                    prop_assert_eq!(space.map(start, length, permission, "x"), expected);
+                }
+                Step::Load(address, width) => prop_assert_eq!(load(&space, address, width), model.load(address, width)),
+                Step::Store(address, width, value) => {
+                    let good = model.store(address, width, value);
+                    prop_assert_eq!(space.check(address, width, true).is_ok(), good);
+                    prop_assert_eq!(store(&mut space, address, width, value), good);
+                    let mut reported = space.take_changed_code();
+                    reported.sort_unstable();
+                    let pages = [address >> 12, ((u64::from(address) + u64::from(width) - 1) >> 12) as u32];
+                    let mut expected: Vec<u32> = pages.into_iter().filter(|page| good && watched.remove(page)).collect();
+                    expected.sort_unstable();
+                    prop_assert_eq!(reported, expected);
+                }
+                Step::Guard => {
+                    // Not every platform has it; what is in memory must not depend on it.
+                    let _ = space.guarded();
+                }
+                Step::Copy => {
+                    let image = saved_and_loaded(&space);
+                    prop_assert_eq!(image.regions(), space.regions());
+                    space = image.spawn(None).unwrap();
+                    watched.clear();
+                }
+                Step::Watch(page) => {
+                    space.watch_code(page);
+                    let (start, end) = (u64::from(page) << 12, u64::from(page + 1) << 12);
+                    let may_change = model.bytes.range(start..end).any(|(_, (_, region))| model.regions[*region].2);
+                    let mixed = (start..end).any(|at| model.bytes.get(&at).map(|(_, region)| *region) != model.bytes.get(&start).map(|(_, region)| *region));
+                    if may_change || (mixed && model.bytes.range(start..end).next().is_some()) {
+                        watched.insert(page);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn page_granularity_rounds_towards_more_and_keeps_read_only_bytes() {
+    for guard in [false, true] {
+        let mut space = Space::new(Granularity::Page, None, 0);
+        space.map(0x1f6c, 0x394, Permission::ReadOnly, "text").unwrap();
+        space.map(0x2400, 0x100, Permission::ReadWrite, "data").unwrap();
+        space.map(0x4000, 3, Permission::ReadOnly, "input").unwrap();
+        space.map(0x6000, 10, Permission::ReadWrite, "stack").unwrap();
+        space.initialize(0x4000, b"abc").unwrap();
+        if guard {
+            let _ = space.guarded();
+        }
+        assert_eq!(space.load_u32(0x4000), Some(0x0063_6261), "zeros follow to the end of the page");
+        assert_eq!(space.load_u32(0x4ffc), Some(0));
+        assert_eq!(space.load_u32(0x4ffd), None);
+        assert_eq!(space.check(0x4ffd, 4, false), Err(Fault::Unmapped(0x5000)));
+        assert_eq!(space.check(0x4001, 1, true), Err(Fault::ReadOnly(0x4001)));
+        assert!(space.store_u32(0x24fc, 5), "inside of the data");
+        assert!(!space.store_u32(0x22ff, 5) && !space.store_u32(0x23fe, 5) && !space.store_u32(0x24fe, 5), "bytes of the text's page stay");
+        assert_eq!(space.load_u32(0x24fc), Some(5));
+        assert!(space.store_u32(0x6ffc, 7), "a page that only writable regions share is writable to its end");
+        assert!(space.is_within_region(0x2400, 0x100, true) && !space.is_within_region(0x2400, 0x101, true));
+    }
+}
+
+#[test]
+fn the_cap_covers_pages_and_bookkeeping() {
+    let mut space = Space::new(Granularity::Page, Some(40 << 10), 0);
+    assert_eq!(space.map(0x1000, 64 << 10, Permission::ReadWrite, "too much"), Err(MapError::Cap));
+    space.map(0x1000, 32 << 10, Permission::ReadWrite, "fits").unwrap();
+    let committed = space.committed();
+    assert_eq!(space.map(0xffff_0000, 4096, Permission::ReadWrite, "the table would not fit"), Err(MapError::Cap));
+    assert_eq!(space.committed(), committed, "a refusal leaves nothing behind");
+    let refused = (0..10_000).any(|_| space.map(0x2_0000, 0, Permission::ReadOnly, "empty") == Err(MapError::Cap));
+    assert!(refused, "names are not free either");
+    assert!(space.committed() <= 40 << 10);
+}
+
+#[test]
+fn a_region_grows_and_shrinks_to_zeros() {
+    for guard in [false, true] {
+        let mut space = Space::new(Granularity::Page, None, 0);
+        space.map(0x1_0000, PAGE, Permission::ReadWrite, "heap").unwrap();
+        if guard {
+            let _ = space.guarded();
+        }
+        space.resize(0x1_0000, 3 * PAGE).unwrap();
+        assert!(space.store_u32(0x1_2ffc, u32::MAX));
+        space.resize(0x1_0000, PAGE).unwrap();
+        assert_eq!(space.load_u32(0x1_2ffc), None);
+        space.resize(0x1_0000, 3 * PAGE).unwrap();
+        assert_eq!(space.load_u32(0x1_2ffc), Some(0));
+        space.map(0x1_4000, 1, Permission::ReadOnly, "next").unwrap();
+        assert_eq!(space.resize(0x1_0000, 5 * PAGE), Err(MapError::Overlaps));
+        assert_eq!(space.committed(), 4 * u64::from(PAGE) + (space.committed() % u64::from(PAGE)));
+    }
+}
+
+#[test]
+fn a_copy_in_a_used_slot_is_as_new() {
+    let mut first = Space::new(Granularity::Page, None, 0);
+    first.map(0x1000, 0x8000, Permission::ReadWrite, "a").unwrap();
+    first.write(0x2000, &[1; 0x3000]).unwrap();
+    let image = first.freeze().unwrap();
+    for round in 0u8..5 {
+        let mut copy = image.spawn(None).unwrap();
+        let mut bytes = vec![0; 0x8000];
+        copy.read(0x1000, &mut bytes).unwrap();
+        assert!(bytes[..0x1000].iter().all(|byte| *byte == 0) && bytes[0x4000..].iter().all(|byte| *byte == 0));
+        assert!(bytes[0x1000..0x4000].iter().all(|byte| *byte == 1), "round {round}");
+        copy.write(0x1ff0 + u32::from(round) * 0x1000, &[round; 0x20]).unwrap();
+        if round % 2 == 0 {
+            copy.map(0x2_0000, 0x1000, Permission::ReadWrite, "more").unwrap();
+            assert_eq!(copy.load_u32(0x2_0000), Some(0));
+            copy.write(0x2_0000, &[9; 0x1000]).unwrap();
+        }
+        drop(copy);
+        let mut other = Space::new(Granularity::Page, None, 0);
+        if round == 3 {
+            other.map(0x1000, 0x3_0000, Permission::ReadWrite, "all").unwrap();
+            let mut bytes = vec![0; 0x3_0000];
+            other.read(0x1000, &mut bytes).unwrap();
+            assert!(bytes.iter().all(|byte| *byte == 0), "nothing of another cell can be seen");
+        }
+    }
+}
+
+#[test]
+fn a_large_image_is_mapped_and_copies_do_not_meet() {
+    let mut space = Space::new(Granularity::Page, None, 0);
+    space.map(0x1000, 8 << 20, Permission::ReadWrite, "data").unwrap();
+    space.map(0x0200_0000, 10, Permission::ReadOnly, "text").unwrap();
+    space.write(0x1000, &vec![3; 6 << 20]).unwrap();
+    space.initialize(0x0200_0000, b"0123456789").unwrap();
+    let image = space.freeze().unwrap();
+    let (mut one, mut two) = (image.spawn(None).unwrap(), image.spawn(None).unwrap());
+    assert!(one.store_u32(0x3000, 1) && two.store_u32(0x3000, 2) && one.store_u32(0x70_0000, 5));
+    assert_eq!((one.load_u32(0x3000), two.load_u32(0x3000), space.load_u32(0x3000)), (Some(1), Some(2), Some(0x0303_0303)));
+    assert_eq!((one.load_u32(0x70_0000), two.load_u32(0x70_0000)), (Some(5), Some(0)));
+    assert!(!one.store_u8(0x0200_0000, 1));
+    assert_eq!(saved_and_loaded(&one).spawn(None).unwrap().load_u32(0x70_0000), Some(5));
+    assert!(image.spawn(Some(1 << 20)).is_err(), "the cap holds for copies too");
+}
+
+#[test]
+fn many_small_regions_stay_quick_to_find() {
+    let count = if cfg!(miri) { 50 } else { 20_000 };
+    let mut space = Space::new(Granularity::Byte, None, 0);
+    let mut at = 0x1001;
+    let mut starts = Vec::new();
+    for index in 0..count {
+        space.map(at, PAGE, Permission::ReadWrite, &format!("heap{index}")).unwrap();
+        starts.push(at);
+        at += 2 * PAGE;
+    }
+    for (index, start) in starts.iter().enumerate() {
+        assert!(space.store_u32(start + PAGE - 4, index as u32));
+        assert!(!space.store_u32(start + PAGE - 3, 0));
+    }
+    assert!(starts.iter().enumerate().all(|(index, start)| space.load_u32(start + PAGE - 4) == Some(index as u32)));
+}
+
+#[test]
+fn damaged_images_are_refused() {
+    let mut space = Space::new(Granularity::Byte, None, 0);
+    space.map(0x1000, 100, Permission::ReadWrite, "one").unwrap();
+    space.map(0x3000, 100, Permission::ReadOnly, "two").unwrap();
+    space.write(0x1000, b"contents").unwrap();
+    let mut bytes = Vec::new();
+    space.freeze().unwrap().save(&mut bytes).unwrap();
+    for at in 0..bytes.len().min(if cfg!(miri) { 20 } else { 120 }) {
+        assert!(Image::load(&mut &bytes[..at], 1 << 20).is_err(), "cut at {at}");
+        for bit in 0..8 {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1 << bit;
+            // Whatever still is an image must be usable.
+            if let Ok(image) = Image::load(&mut changed.as_slice(), 1 << 20) {
+                let copy = image.spawn(None).unwrap();
+                let _ = copy.load_u32(0x1000);
+                assert!(image.regions().iter().map(Region::end).all(|end| end <= 1 << 32));
+            }
+        }
+    }
+    assert!(Image::load(&mut bytes.as_slice(), 4096).is_err(), "the cap holds for loading");
+}
