@@ -1,3 +1,4 @@
 //! The Moxie machine.
 
+pub mod isa;
 pub mod state;

@@ -76,7 +76,14 @@ impl Cpu {
     pub fn thaw(frozen: &FrozenCpu) -> Option<Self> {
         let special = <[u32; 256]>::try_from(frozen.special.as_slice()).ok()?;
         let (compare_a, compare_b) = frozen.compare.unwrap_or_default();
-        Some(Self { registers: frozen.registers, pc: frozen.pc, compare_a, compare_b, compared: u32::from(frozen.compare.is_some()), special })
+        Some(Self {
+            registers: frozen.registers,
+            pc: frozen.pc,
+            compare_a,
+            compare_b,
+            compared: u32::from(frozen.compare.is_some()),
+            special,
+        })
     }
 }
 
