@@ -1,0 +1,107 @@
+//! Reads every file of a test262 checkout and compares accept and reject with what the files expect.
+//!
+//! `parse262 CHECKOUT/test [FOLDER...]`: prints disagreements and a summary; exits with 1 if there is any.
+
+use std::path::{Path, PathBuf};
+
+use javascript::syntax::{Fault, Goal, Options, Parser, Unlimited};
+
+/// What the header of a test says.
+struct Header {
+    rejected: bool,
+    module: bool,
+    raw: bool,
+    modes: Vec<bool>,
+    skipped: bool,
+}
+
+/// Features that are newer than the language this parser reads.
+const PROPOSALS: &[&str] = &[
+    "decorators",
+    "import-defer",
+    "export-defer",
+    "source-phase-imports",
+    "source-phase-imports-module-source",
+    "explicit-resource-management",
+    "import-text",
+    "import-bytes",
+];
+
+fn header(text: &str) -> Header {
+    let start = text.find("/*---").map_or(0, |at| at + 5);
+    let end = text[start..].find("---*/").map_or(start, |at| at + start);
+    let yaml = text[start..end].replace("\r\n", "\n").replace('\r', "\n");
+    let flags = yaml.lines().find(|line| line.starts_with("flags:")).unwrap_or("").to_owned();
+    let negative = yaml.find("negative:").map_or("", |at| &yaml[at..]);
+    let rejected = negative.contains("phase: parse") && negative.contains("SyntaxError");
+    let raw = flags.contains("raw");
+    let module = flags.contains("module");
+    let modes = if flags.contains("onlyStrict") {
+        vec![true]
+    } else if flags.contains("noStrict") || raw || module {
+        vec![false]
+    } else {
+        vec![false, true]
+    };
+    let features = yaml.find("features:").map_or("", |at| &yaml[at..]);
+    let words: Vec<&str> = features.split(|c: char| !(c.is_alphanumeric() || "-.".contains(c))).collect();
+    Header { rejected, module, raw, modes, skipped: PROPOSALS.iter().any(|p| words.contains(p)) }
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|e| e == "js") && !path.to_string_lossy().contains("_FIXTURE") {
+            files.push(path);
+        }
+    }
+}
+
+fn main() {
+    let mut args = std::env::args().skip(1);
+    let root = PathBuf::from(args.next().unwrap_or_else(|| {
+        eprintln!("usage: parse262 CHECKOUT/test [FOLDER...]");
+        std::process::exit(2);
+    }));
+    let folders: Vec<String> = args.collect();
+    let mut files = Vec::new();
+    if folders.is_empty() {
+        collect(&root, &mut files);
+    }
+    for folder in &folders {
+        collect(&root.join(folder), &mut files);
+    }
+    files.sort();
+    let mut parser = Parser::new();
+    let (mut positive, mut negative, mut wrong, mut skipped) = (0u32, 0u32, 0u32, 0u32);
+    for path in &files {
+        let Ok(bytes) = std::fs::read(path) else { continue };
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let header = header(&text);
+        if header.skipped {
+            skipped += 1;
+            continue;
+        }
+        for &strict in &header.modes {
+            let source = if strict && !header.raw { format!("\"use strict\";\n{text}") } else { text.clone() };
+            let goal = if header.module { Goal::Module } else { Goal::Script };
+            let result = parser.parse(source.as_bytes(), goal, &Options::default(), &mut Unlimited);
+            let agrees = match &result {
+                Ok(()) => !header.rejected,
+                Err(Fault::Syntax(_)) => header.rejected,
+                Err(_) => false,
+            };
+            *if header.rejected { &mut negative } else { &mut positive } += 1;
+            if !agrees {
+                wrong += 1;
+                let shown = path.strip_prefix(&root).unwrap_or(path).display();
+                println!("{shown} (strict {strict}): expected {}, got {result:?}", if header.rejected { "an error" } else { "none" });
+            }
+        }
+    }
+    println!("{positive} positive, {negative} negative, {wrong} wrong, {skipped} files of proposals skipped");
+    std::process::exit(i32::from(wrong != 0));
+}
