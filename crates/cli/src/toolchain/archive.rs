@@ -26,7 +26,7 @@ const TOP: &str = "toolchain";
 ///
 /// # Errors
 /// When `root` holds no complete tool chain, or a file cannot be read or written.
-pub fn pack(root: &Path, archive: &Path, progress: &mut dyn Progress) -> Result<u64, ToolchainError> {
+pub(crate) fn pack(root: &Path, archive: &Path, progress: &mut dyn Progress) -> Result<u64, ToolchainError> {
     if !is_complete(root) {
         return Err(ToolchainError::NotThere { root: root.to_path_buf() });
     }
@@ -200,14 +200,12 @@ impl Read for Counted<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::toolchain::Silent;
+    use crate::toolchain::progress::Silent;
 
     fn pretend_toolchain(root: &Path) {
-        for (file, mode) in [
-            ("bin/moxie-none-moxiebox-gcc", 0o755),
-            ("bin/moxie-none-moxiebox-ld", 0o755),
-            ("moxie-none-moxiebox/lib/libc.a", 0o600),
-        ] {
+        for (file, mode) in
+            [("bin/moxie-none-moxiebox-gcc", 0o755), ("bin/moxie-none-moxiebox-ld", 0o755), ("moxie-none-moxiebox/lib/libc.a", 0o600)]
+        {
             let file = root.join(file);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(&file, file.to_string_lossy().as_bytes()).unwrap();

@@ -15,7 +15,7 @@ use super::{locate, runtime, tool};
 ///
 /// # Errors
 /// When no tool chain is installed, when it has no C++ compiler and one is needed, when gcc cannot be started.
-pub fn cc(arguments: &[OsString]) -> Result<i32, ToolchainError> {
+pub(crate) fn cc(arguments: &[OsString]) -> Result<i32, ToolchainError> {
     let root = locate()?;
     let mut all = runtime::ensure(&root)?;
     if arguments.iter().any(|argument| is_cxx(argument)) && !has_cxx(&root) {

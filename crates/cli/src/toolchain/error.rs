@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// Why a tool chain could not be made, found or used.
 #[derive(Debug, thiserror::Error)]
-pub enum ToolchainError {
+pub(crate) enum ToolchainError {
     /// There is no tool chain in any of the places looked at.
     #[error("there is no C compiler for contracts yet: make one with `oubliette toolchain install`")]
     NotInstalled,
@@ -25,7 +25,9 @@ pub enum ToolchainError {
         packages: Vec<String>,
     },
     /// This system has no apt-get to take the sources from.
-    #[error("building takes its sources from Debian's packages, and `{program}` is not here: use --from ARCHIVE with an archive that `oubliette toolchain pack` made")]
+    #[error(
+        "building takes its sources from Debian's packages, and `{program}` is not here: use --from ARCHIVE with an archive that `oubliette toolchain pack` made"
+    )]
     NotDebian {
         /// The program that is missing.
         program: &'static str,

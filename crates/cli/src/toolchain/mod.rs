@@ -17,41 +17,41 @@ mod stages;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-pub use archive::pack;
-pub use compiler::cc;
-pub use error::ToolchainError;
-pub use progress::{PlainProgress, Progress, Silent, TerminalProgress};
+pub(crate) use archive::pack;
+pub(crate) use compiler::cc;
+pub(crate) use error::ToolchainError;
+pub(crate) use progress::{PlainProgress, Progress, TerminalProgress};
 
 /// The target as gcc calls it; every tool's name starts with it.
-pub const TARGET: &str = "moxie-none-moxiebox";
+pub(crate) const TARGET: &str = "moxie-none-moxiebox";
 
 /// Names a tool chain's root directory, before the default place is looked at.
-pub const LOCATION_VARIABLE: &str = "OUBLIETTE_TOOLCHAIN";
+pub(crate) const LOCATION_VARIABLE: &str = "OUBLIETTE_TOOLCHAIN";
 
 /// What [`install`] is asked to do.
 #[derive(Debug, Clone)]
-pub struct InstallOptions {
+pub(crate) struct InstallOptions {
     /// Where the tool chain goes. [`default_root`] unless asked otherwise.
-    pub root: PathBuf,
+    pub(crate) root: PathBuf,
     /// Where it is built; keeps finished stages, so that a build that was interrupted goes on where it stopped.
-    pub work: PathBuf,
+    pub(crate) work: PathBuf,
     /// Unpack this archive (`.tar.xz`, as [`pack`] makes it) instead of building.
-    pub from: Option<PathBuf>,
+    pub(crate) from: Option<PathBuf>,
     /// How many compilations run at the same time; at least 1.
-    pub jobs: usize,
+    pub(crate) jobs: usize,
     /// Build the C++ compiler as well.
-    pub cxx: bool,
+    pub(crate) cxx: bool,
     /// Build gdb as well.
-    pub gdb: bool,
+    pub(crate) gdb: bool,
     /// Keep the work directory (about 3 GB) when all is done.
-    pub keep_work: bool,
+    pub(crate) keep_work: bool,
     /// Install again over a tool chain that is complete.
-    pub force: bool,
+    pub(crate) force: bool,
 }
 
 impl InstallOptions {
     /// Everything, into `root`, built beside it, on every processor.
-    pub fn new(root: PathBuf) -> Self {
+    pub(crate) fn new(root: PathBuf) -> Self {
         let mut work = root.clone().into_os_string();
         work.push("-build");
         Self {
@@ -69,7 +69,7 @@ impl InstallOptions {
 
 /// What [`install`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Installed {
+pub(crate) enum Installed {
     /// A tool chain is there now that was not there before.
     Now(PathBuf),
     /// A complete one was there already; only the runtime was brought up to date.
@@ -81,7 +81,7 @@ pub enum Installed {
 /// # Errors
 /// When a package or program is missing that may not be installed from here, when a stage of the build fails (the error
 /// names its log), when an archive holds no tool chain, and when a file cannot be written.
-pub fn install(options: &InstallOptions, progress: &mut dyn Progress) -> Result<Installed, ToolchainError> {
+pub(crate) fn install(options: &InstallOptions, progress: &mut dyn Progress) -> Result<Installed, ToolchainError> {
     if !options.force && is_complete(&options.root) {
         runtime::install(&options.root)?;
         return Ok(Installed::Before(options.root.clone()));
@@ -98,7 +98,7 @@ pub fn install(options: &InstallOptions, progress: &mut dyn Progress) -> Result<
 ///
 /// # Errors
 /// When the user has no home directory.
-pub fn default_root() -> Result<PathBuf, ToolchainError> {
+pub(crate) fn default_root() -> Result<PathBuf, ToolchainError> {
     let data = std::env::var_os("XDG_DATA_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
@@ -110,7 +110,7 @@ pub fn default_root() -> Result<PathBuf, ToolchainError> {
 ///
 /// # Errors
 /// [`ToolchainError::NotInstalled`] when there is none in any of these.
-pub fn locate() -> Result<PathBuf, ToolchainError> {
+pub(crate) fn locate() -> Result<PathBuf, ToolchainError> {
     locate_in(std::env::var_os(LOCATION_VARIABLE), default_root().ok(), std::env::var_os("PATH"))
 }
 
@@ -131,7 +131,7 @@ fn locate_in(named: Option<OsString>, default: Option<PathBuf>, path: Option<OsS
 }
 
 /// The path of a program of the tool chain, such as `gcc`.
-pub fn tool(root: &Path, name: &str) -> PathBuf {
+pub(crate) fn tool(root: &Path, name: &str) -> PathBuf {
     root.join("bin").join(format!("{TARGET}-{name}"))
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Watches an installation.
-pub trait Progress {
+pub(crate) trait Progress {
     /// Stage `index` of `total` (counted from 0) begins.
     fn stage(&mut self, index: usize, total: usize, title: &str);
     /// The stage has come `fraction` (0 to 1) of its way; `line` is what it says.
@@ -15,9 +15,11 @@ pub trait Progress {
 }
 
 /// Says nothing.
+#[cfg(test)]
 #[derive(Debug, Default, Clone, Copy)]
-pub struct Silent;
+pub(crate) struct Silent;
 
+#[cfg(test)]
 impl Progress for Silent {
     fn stage(&mut self, _index: usize, _total: usize, _title: &str) {}
     fn tick(&mut self, _fraction: f64, _line: &str) {}
@@ -26,7 +28,7 @@ impl Progress for Silent {
 
 /// One line on standard error for each stage, and one a minute while it lasts: for logs.
 #[derive(Debug)]
-pub struct PlainProgress {
+pub(crate) struct PlainProgress {
     title: String,
     begun: Instant,
     spoken: Instant,
@@ -63,7 +65,7 @@ impl Progress for PlainProgress {
 
 /// A bar for each stage on a terminal.
 #[derive(Debug)]
-pub struct TerminalProgress {
+pub(crate) struct TerminalProgress {
     bar: ProgressBar,
     width: u64,
 }

@@ -25,11 +25,7 @@ pub(super) struct Shell<'a> {
 impl<'a> Shell<'a> {
     /// Commands of `stage` log to `log_path` (appended to) and find programs in `tools` first.
     pub(super) fn new(stage: &'a str, log_path: PathBuf, tools: PathBuf, line: &'a mut dyn FnMut(&str)) -> Result<Self, ToolchainError> {
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&log_path)
-            .map_err(ToolchainError::io("cannot write", &log_path))?;
+        let log = OpenOptions::new().create(true).append(true).open(&log_path).map_err(ToolchainError::io("cannot write", &log_path))?;
         Ok(Self { stage, log_path, log, tools, line })
     }
 

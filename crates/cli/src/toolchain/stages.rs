@@ -51,7 +51,7 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
-    use crate::toolchain::Silent;
+    use crate::toolchain::progress::Silent;
 
     type Journal = RefCell<(Vec<&'static str>, bool)>;
 
