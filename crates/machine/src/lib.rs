@@ -1,8 +1,22 @@
 //! Cells that are whole virtual machines: any native code, in any language that Linux runs.
+//!
+//! A [`Template`] is a machine that was booted once, warmed and frozen at the point where its agent is ready;
+//! every [`Machine`] is a copy-on-write clone of that moment. The host starts every exchange; the guest can only answer.
 #![deny(unsafe_code)]
 
 pub mod catalogue;
 mod error;
+mod host;
 pub mod image;
+mod machine;
+mod probe;
+mod qemu;
+mod session;
+mod template;
 
 pub use error::{Cause, Error};
+pub use machine::{Command, Machine};
+pub use qemu::{Accelerator, Confinement, Notice};
+pub use session::{Happening, Process};
+pub use template::{Config, Template};
+pub use wire::{Entry, Exit, FileKind, Health, JobLimits, JobUsage, Output, Terminal, User};
