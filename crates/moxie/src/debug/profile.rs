@@ -20,6 +20,8 @@ pub struct Profile {
 
 /// Bytes of code that one counter of a gmon.out histogram stands for.
 const BUCKET: u32 = 4;
+/// Bytes of code without a sample that end a histogram record.
+const MOST_GAP: u32 = 64 << 10;
 /// What gprof is told about time: a million units of fuel are a second, as everywhere inside.
 const UNITS_PER_SECOND: u64 = 1_000_000;
 
@@ -70,6 +72,18 @@ impl Profile {
         Ok(())
     }
 
+    /// Samples in runs of addresses that lie near each other: a histogram record over a whole address space would be gigabytes of zeros.
+    fn clusters(&self) -> Vec<Vec<(u32, u64)>> {
+        let mut clusters: Vec<Vec<(u32, u64)>> = Vec::new();
+        for (address, count) in &self.counts {
+            match clusters.last_mut() {
+                Some(cluster) if cluster.last().is_some_and(|(last, _)| address - last < MOST_GAP) => cluster.push((*address, *count)),
+                _ => clusters.push(vec![(*address, *count)]),
+            }
+        }
+        clusters
+    }
+
     /// Writes a `gmon.out` (version 1) for `moxie-none-moxiebox-gprof`: a histogram and call arcs.
     ///
     /// # Errors
@@ -78,10 +92,11 @@ impl Profile {
         to.write_all(b"gmon")?;
         to.write_all(&1u32.to_le_bytes())?;
         to.write_all(&[0; 12])?;
-        if let (Some((first, _)), Some((last, _))) = (self.counts.first_key_value(), self.counts.last_key_value()) {
+        for cluster in self.clusters() {
+            let (Some((first, _)), Some((last, _))) = (cluster.first(), cluster.last()) else { continue };
             let low = first / BUCKET * BUCKET;
             let buckets = (last - low) / BUCKET + 1;
-            let high = low.saturating_add(buckets * BUCKET);
+            let high = u32::try_from(u64::from(low) + u64::from(buckets) * u64::from(BUCKET)).unwrap_or(u32::MAX);
             to.write_all(&[0])?;
             to.write_all(&low.to_le_bytes())?;
             to.write_all(&high.to_le_bytes())?;
@@ -89,14 +104,13 @@ impl Profile {
             let rate = u32::try_from((UNITS_PER_SECOND / self.interval).max(1)).unwrap_or(u32::MAX);
             to.write_all(&rate.to_le_bytes())?;
             to.write_all(b"seconds\0\0\0\0\0\0\0\0s")?;
-            let mut counts = self.counts.iter().peekable();
-            for bucket in 0..buckets {
-                let end = u64::from(low) + u64::from(bucket + 1) * u64::from(BUCKET);
-                let mut sum = 0u64;
-                while let Some((_, count)) = counts.next_if(|(address, _)| u64::from(**address) < end) {
-                    sum += count;
-                }
-                to.write_all(&u16::try_from(sum).unwrap_or(u16::MAX).to_le_bytes())?;
+            let mut counters = vec![0u16; buckets as usize];
+            for (address, count) in cluster {
+                let counter = &mut counters[((address - low) / BUCKET) as usize];
+                *counter = counter.saturating_add(u16::try_from(count).unwrap_or(u16::MAX));
+            }
+            for counter in counters {
+                to.write_all(&counter.to_le_bytes())?;
             }
         }
         for ((from, to_function), count) in &self.arcs {

@@ -1,0 +1,52 @@
+# Two commands do everything on a fresh Debian machine with Rust: `make demo` and `make test`.
+
+CARGO ?= cargo
+ROUNDS ?= 5
+OUBLIETTE := $(or $(CARGO_TARGET_DIR),target)/release/oubliette
+# A checkout of the C compiler's execution tests, of test262, and so on, for `make conformance`.
+SUITE ?=
+
+.PHONY: all demo test check fuzz bench conformance setup clean help
+
+help:
+	@echo 'make demo         one program in each kind of cell'
+	@echo 'make test         the tests'
+	@echo 'make check        formatting, lints and documentation'
+	@echo 'make bench        us and our peers, side by side (about 10 minutes)'
+	@echo 'make fuzz         the fuzzers, a minute each (FUZZ_SECONDS=60); docs/fuzzing.md'
+	@echo 'make conformance  long suites: SUITE=name FOLDER=path; docs/conformance.md'
+	@echo 'make setup        says which system packages are missing, installs them when it may'
+
+all: demo test
+
+setup:
+	@scripts/setup.sh
+
+$(OUBLIETTE): FORCE
+	$(CARGO) build --release -p oubliette-cli
+FORCE:
+
+demo: setup $(OUBLIETTE)
+	@scripts/demo.sh $(OUBLIETTE)
+
+test: setup
+	scripts/test.sh
+
+check:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
+
+bench: setup $(OUBLIETTE)
+	$(MAKE) -C guest/moxie native
+	$(CARGO) run --release -p oubliette-bench -- --rounds $(ROUNDS) --oubliette $(OUBLIETTE)
+
+fuzz: setup
+	scripts/fuzz.sh
+
+conformance: setup
+	scripts/conformance.sh $(SUITE) $(FOLDER)
+
+clean:
+	$(CARGO) clean
+	$(MAKE) -C guest/moxie clean

@@ -1,0 +1,82 @@
+//! The `oubliette` command.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod again;
+mod files;
+mod present;
+mod quantities;
+mod run;
+mod tools;
+mod toolchain;
+
+/// Runs code you don't trust
+///
+/// Every program runs in a cell of its own: a hard memory cap, a CPU budget, a wall clock, no file, no network, and one hatch, through which
+/// passes only what you offer.
+#[derive(Parser, Debug)]
+#[command(name = "oubliette", version, max_term_width = 120)]
+struct Command {
+    #[command(subcommand)]
+    command: Subcommands,
+}
+
+#[derive(Subcommand, Debug)]
+enum Subcommands {
+    /// Run a program in a cell
+    Run(run::RunArgs),
+    /// Run a program under a debugger: waits for gdb and says how to attach
+    Debug(tools::DebugArgs),
+    /// Show what is in a program: segments, symbols, disassembly
+    Inspect(tools::InspectArgs),
+    /// Run a recording again, the same to the instruction
+    Replay(again::ReplayArgs),
+    /// Check a receipt by running again
+    Verify(again::VerifyArgs),
+    /// The C tool chain for Moxie
+    #[command(subcommand)]
+    Toolchain(tools::ToolchainArgs),
+    /// Compile C for the moxie cell: takes the options of gcc
+    Cc(tools::CcArgs),
+}
+
+fn main() -> ExitCode {
+    let command = Command::parse();
+    let result = match &command.command {
+        Subcommands::Run(args) => run::run(args),
+        Subcommands::Debug(args) => tools::debug(args),
+        Subcommands::Inspect(args) => tools::inspect(args),
+        Subcommands::Replay(args) => again::replay(args),
+        Subcommands::Verify(args) => again::verify(args),
+        Subcommands::Toolchain(args) => tools::toolchain(args),
+        Subcommands::Cc(args) => tools::cc(args),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("oubliette: {error:#}");
+        ExitCode::from(failure_status(&error))
+    })
+}
+
+/// 2 for wrong use, 1 for a failure of ours.
+fn failure_status(error: &anyhow::Error) -> u8 {
+    use oubliette::Error;
+    match error.downcast_ref::<Error>() {
+        Some(Error::Host(_) | Error::HostMemory(_) | Error::Io(_) | Error::Diverged(_)) => present::FAILURE,
+        Some(_) => present::WRONG_USE,
+        // What is no error of the library's is about the command line and the files it names.
+        None => present::WRONG_USE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_flag_is_declared_soundly() {
+        super::Command::command().debug_assert();
+    }
+}

@@ -1,0 +1,285 @@
+//! `oubliette run`: one program, once.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use oubliette::{AnyCell, Bound, CellKind, Ending, Guest, Input, InterruptHandle, Limits, Outcome, Receipt, Recording, Report, Request, Standard, Task};
+
+use crate::{files, present, quantities};
+
+/// Flags that mean the same for every cell.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Common {
+    /// Memory cap, such as 1M [default: 64M]
+    #[arg(long, value_name = "SIZE", value_parser = quantities::bytes, help_heading = "Limits")]
+    memory: Option<Bound<u64>>,
+    /// Fuel, such as 10M: one unit is one instruction [default: 10G]
+    #[arg(long, value_name = "UNITS", value_parser = quantities::units, help_heading = "Limits")]
+    fuel: Option<Bound<u64>>,
+    /// Wall clock, such as 50ms [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = quantities::time, help_heading = "Limits")]
+    timeout: Option<Bound<Duration>>,
+    /// Cap on console text and on output [default: 1M]
+    #[arg(long, value_name = "SIZE", value_parser = quantities::bytes, help_heading = "Limits")]
+    output_limit: Option<Bound<u64>>,
+    /// Depth of calls [default: 10000 where the cell keeps one]
+    #[arg(long, value_name = "CALLS", value_parser = quantities::calls, help_heading = "Limits")]
+    depth: Option<Bound<u32>>,
+    /// Lend the program the time of day, or random bytes
+    #[arg(long, value_name = "clock|random", value_parser = standard)]
+    offer: Vec<Standard>,
+    /// Print the outcome as one JSON object and nothing else
+    #[arg(long)]
+    json: bool,
+}
+
+fn standard(name: &str) -> Result<Standard, String> {
+    name.parse().map_err(|error: oubliette::Error| error.to_string())
+}
+
+impl Common {
+    /// The limits as asked for.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            memory: self.memory.unwrap_or_default(),
+            fuel: self.fuel.unwrap_or_default(),
+            wall: self.timeout.unwrap_or_default(),
+            output: self.output_limit.unwrap_or_default(),
+            depth: self.depth.unwrap_or_default(),
+        }
+    }
+
+    /// The standard offers.
+    pub(crate) fn offers(&self) -> BTreeSet<Standard> {
+        self.offer.iter().copied().collect()
+    }
+}
+
+/// Where the regions of a Moxie program lie.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Layout {
+    /// Whole pages: word-at-a-time string code may read past the end of a region
+    Pages,
+    /// The addresses of moxiebox, exact to the byte
+    Classic,
+}
+
+/// How Moxie instructions are run. What a program does, and the fuel it uses, never depends on it.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Engine {
+    /// Decode and execute
+    Interpreter,
+    /// Compile before running
+    Jit,
+    /// Interpret, and compile what is hot
+    Auto,
+}
+
+/// What to run, and with what.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Job {
+    /// The program; - reads it from standard input
+    #[arg(value_name = "PROGRAM")]
+    program: Option<PathBuf>,
+    /// Load an executable, by name or by its SHA-256 (see -E); the last one loaded is entered
+    #[arg(short = 'e', value_name = "FILE|HASH")]
+    executables: Vec<String>,
+    /// Search this folder for executables by hash
+    #[arg(short = 'E', value_name = "FOLDER")]
+    executable_folders: Vec<PathBuf>,
+    /// Give a data file, by name or by its SHA-256 (see -D); NAME is what the program finds it by
+    #[arg(short = 'd', long = "input", value_name = "[NAME=]FILE|HASH")]
+    inputs: Vec<String>,
+    /// Search this folder for data by hash
+    #[arg(short = 'D', value_name = "FOLDER")]
+    data_folders: Vec<PathBuf>,
+    /// State that earlier runs left, replaced when this run has finished
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// The kind of cell, over the file's type
+    #[arg(long = "cell", value_name = "KIND", value_parser = kind)]
+    kind: Option<CellKind>,
+    /// Where regions lie (moxie)
+    #[arg(long, value_enum, default_value = "pages", hide_default_value = true)]
+    layout: Layout,
+    /// How instructions are run (moxie)
+    #[arg(long, value_enum, default_value = "auto", hide_default_value = true)]
+    engine: Engine,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+fn kind(name: &str) -> Result<CellKind, String> {
+    CellKind::from_name(name).map_err(|error| error.to_string())
+}
+
+/// `oubliette run`
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    job: Job,
+    /// Write the output here instead of to standard output; - is standard output
+    #[arg(short = 'o', value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Write down everything the world tells the program, for `oubliette replay`
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Write hashes of everything that went in and came out, for `oubliette verify`
+    #[arg(long, value_name = "FILE")]
+    receipt: Option<PathBuf>,
+    #[command(flatten)]
+    tools: crate::tools::Tools,
+}
+
+impl Job {
+    /// Everything that decides the run.
+    pub(crate) fn request(&self) -> Result<Request> {
+        let mut programs = Vec::new();
+        if let Some(path) = &self.program {
+            programs.push(Input::new(path.display().to_string(), files::read(path)?));
+        }
+        for executable in &self.executables {
+            programs.push(Input::new(executable.clone(), self.contents(executable, &self.executable_folders)?));
+        }
+        let Some(last) = programs.last() else { bail!("no program given: name one, as in `oubliette run contract.elf`") };
+        let kind = match self.kind {
+            Some(kind) => kind,
+            None => CellKind::detect(&last.name, &last.bytes)?,
+        };
+        let inputs = self
+            .inputs
+            .iter()
+            .enumerate()
+            .map(|(index, input)| {
+                let (name, file) = input.split_once('=').map_or((format!("data{index}"), input.as_str()), |(name, file)| (name.to_owned(), file));
+                Ok(Input::new(name, self.contents(file, &self.data_folders)?))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let state = match &self.state {
+            Some(path) if path.exists() => Some(files::read(path)?),
+            _ => None,
+        };
+        let mut guest = Guest::new(kind);
+        match &mut guest {
+            Guest::Moxie(options) => {
+                options.layout = match self.layout {
+                    Layout::Pages => moxie::Layout::Pages,
+                    Layout::Classic => moxie::Layout::Classic,
+                };
+                options.tier = match self.engine {
+                    Engine::Interpreter => moxie::Tier::Interpreter,
+                    Engine::Jit => moxie::Tier::Jit,
+                    Engine::Auto => moxie::Tier::Auto,
+                };
+            }
+        }
+        Ok(Request { task: Task { programs, inputs, state }, limits: self.common.limits(), offers: self.common.offers(), guest })
+    }
+
+    fn contents(&self, name: &str, folders: &[PathBuf]) -> Result<Arc<[u8]>> {
+        let path = PathBuf::from(name);
+        if files::is_hash(name) && !path.exists() { files::find_by_hash(name, folders) } else { files::read(&path) }
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
+    let request = args.job.request()?;
+    if args.tools.are_asked_for() {
+        if args.record.is_some() || args.receipt.is_some() {
+            bail!("-t, -g and -p watch a run from inside; they do not go together with --record or --receipt");
+        }
+        let outcome = crate::tools::run(&request, &args.tools)?;
+        return deliver(args, &outcome);
+    }
+    let mut cell = request.open()?;
+    if args.record.is_some() {
+        cell.record();
+    }
+    let outcome = drive(&mut *cell, args.job.common.json)?;
+    let recording = cell.journal().map(|journal| Recording { request: request.clone(), journal: journal.clone(), end: Ending::of(&outcome) });
+    if let (Some(path), Some(recording)) = (&args.record, &recording) {
+        let mut bytes = Vec::new();
+        recording.save(&mut bytes)?;
+        files::replace(path, &bytes)?;
+    }
+    if let Some(path) = &args.receipt {
+        // A run that the clock ended gets none; what it left is delivered all the same.
+        match Receipt::new(&request, &outcome, recording.as_ref()) {
+            Ok(receipt) => files::replace(path, format!("{}\n", receipt.to_json()?).as_bytes())?,
+            Err(error) => eprintln!("oubliette: {error}"),
+        }
+    }
+    deliver(args, &outcome)
+}
+
+/// Runs a cell to its end, with Ctrl-C as the interrupt and a display for whoever waits.
+pub(crate) fn drive(cell: &mut dyn AnyCell, quiet: bool) -> Result<Outcome> {
+    let handle = cell.interrupt_handle();
+    let interrupt = handle.clone();
+    // Where a handler is set already, a second run in this process has the first one's: only possible in our own tests.
+    let _ = ctrlc::set_handler(move || interrupt.interrupt());
+    let _display = (!quiet && present::is_watched()).then(|| Display::start(handle));
+    Ok(cell.run()?)
+}
+
+/// A line on standard error that shows that a long run is alive.
+struct Display {
+    stop: std::sync::mpsc::Sender<()>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Display {
+    /// Runs shorter than this show nothing.
+    const PATIENCE: Duration = Duration::from_secs(1);
+
+    fn start(handle: InterruptHandle) -> Self {
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            use std::sync::mpsc::RecvTimeoutError::Timeout;
+            if stopped.recv_timeout(Self::PATIENCE) != Err(Timeout) {
+                return;
+            }
+            let style = ProgressStyle::with_template("{spinner} running for {elapsed}, {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let bar = ProgressBar::new_spinner().with_style(style);
+            bar.set_elapsed(Self::PATIENCE);
+            while stopped.recv_timeout(Duration::from_millis(200)) == Err(Timeout) {
+                bar.set_message(format!("{} units of fuel used (Ctrl-C stops it)", HumanCount(handle.fuel_used())));
+                bar.tick();
+            }
+            bar.finish_and_clear();
+        });
+        Self { stop, thread: Some(thread) }
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        let _ = self.stop.send(());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Puts output, state and report where they were asked for.
+fn deliver(args: &RunArgs, outcome: &Outcome) -> Result<ExitCode> {
+    if let Some(path) = args.output.as_deref() {
+        files::replace(path, &outcome.output)?;
+    }
+    if let (Some(path), Some(state), oubliette::Stop::Finished(_)) = (&args.job.state, &outcome.state, &outcome.stop) {
+        files::replace(path, state).context("the state was not saved")?;
+    }
+    if args.job.common.json {
+        println!("{}", Report::new(outcome, args.output.is_none(), args.job.state.is_none()).to_json()?);
+    } else {
+        present::show(outcome, args.output.is_none())?;
+    }
+    Ok(present::exit(outcome))
+}

@@ -1,0 +1,6 @@
+#!/bin/sh
+# Runs one program in each kind of cell that there is.
+set -eu
+cd "$(dirname "$0")/.."
+oubliette=$(realpath "$1")
+guest/moxie/examples/demo.sh "$oubliette"
