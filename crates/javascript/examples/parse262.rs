@@ -31,7 +31,11 @@ fn header(text: &str) -> Header {
     let start = text.find("/*---").map_or(0, |at| at + 5);
     let end = text[start..].find("---*/").map_or(start, |at| at + start);
     let yaml = text[start..end].replace("\r\n", "\n").replace('\r', "\n");
-    let flags = yaml.lines().find(|line| line.starts_with("flags:")).unwrap_or("").to_owned();
+    // One line in brackets, or a line for each.
+    let flags: String = yaml.find("flags:").map_or("", |at| &yaml[at..]).lines().enumerate()
+        .take_while(|(n, line)| *n == 0 || line.trim_start().starts_with('-'))
+        .flat_map(|(_, line)| [line, " "])
+        .collect();
     let negative = yaml.find("negative:").map_or("", |at| &yaml[at..]);
     let rejected = negative.contains("phase: parse") && negative.contains("SyntaxError");
     let raw = flags.contains("raw");

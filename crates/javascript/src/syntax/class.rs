@@ -86,6 +86,7 @@ impl Parse<'_> {
             start,
             end: start,
             scope,
+            private_scope: scope,
             inner_name,
             heritage: NONE,
             constructor: NONE,
@@ -114,6 +115,11 @@ impl Parse<'_> {
             self.skip_implements()?;
         }
         self.tree.classes[id as usize].heritage = heritage;
+        if heritage != NONE {
+            // Private names are not yet there in the heritage.
+            let private = self.open_scope(ScopeKind::Class, start, NONE)?;
+            self.tree.classes[id as usize].private_scope = private;
+        }
         let mut body =
             Body { id, derived: heritage != NONE, constructor: NONE, instance: NONE, statics: NONE };
         self.expect(Tok::LBrace)?;
@@ -137,6 +143,9 @@ impl Parse<'_> {
         class.static_fields = body.statics;
         if inner_name != NONE {
             self.tree.bindings[inner_name as usize].initialised = end;
+        }
+        if heritage != NONE {
+            self.close_scope()?;
         }
         self.close_scope()?;
         self.ctx = saved;

@@ -733,7 +733,10 @@ impl Parse<'_> {
         let count = self.work.scratch.len() - mark;
         if arrow_ok && (self.t.tok == Tok::Arrow && !self.t.newline || self.ts_return_type_ahead(only_arrow != NONE || count == 0)?) {
             let node = self.arrow(start, false, place, mark)?;
-            (self.yield_pos, self.await_pos, self.await_name) = (saved.1, saved.2, saved.3);
+            (self.yield_pos, self.await_pos) = (saved.1, saved.2);
+            if saved.3 != NONE {
+                self.await_name = saved.3;
+            }
             return Ok(node);
         }
         if count == 0 {
@@ -870,7 +873,10 @@ impl Parse<'_> {
             // The name turned out to be a keyword: no reference.
             self.at_mut(name).kind = Kind::Empty;
             let node = self.arrow(start, true, place, mark)?;
-            (self.yield_pos, self.await_pos, self.await_name) = (saved.1, saved.2, saved.3);
+            (self.yield_pos, self.await_pos) = (saved.1, saved.2);
+            if saved.3 != NONE {
+                self.await_name = saved.3;
+            }
             return Ok(node);
         }
         if only_arrow != NONE {

@@ -474,7 +474,7 @@ impl Parse<'_> {
         }
         let top = self.scope == self.var_scope && self.tree.scopes[self.scope as usize].kind != ScopeKind::Module;
         let binding = if top {
-            self.declare_var(bound, BindingKind::Function, name_start, node, false)?
+            self.declare_var(bound, BindingKind::Function, name_start, node)?
         } else {
             self.declare_lexical(bound, BindingKind::BlockFunction, name_start, node)?
         };
@@ -600,6 +600,8 @@ impl Parse<'_> {
         if is_async && self.await_name != NONE && place != NONE {
             return self.fail(self.await_name, "Unexpected reserved word");
         }
+        // Names met in these parameters count for an async arrow function around them too.
+        let await_name = self.await_name;
         self.ctx = inner_ctx;
         let params = self.list(mark)?;
         // Any function or class inside the parameters was made before this one: count from the log.
@@ -643,6 +645,7 @@ impl Parse<'_> {
             function.flags |= function_flag::EXPRESSION;
             self.end_function(id, outer, end)?;
         }
+        self.await_name = await_name;
         self.leave();
         self.node(Kind::Arrow, start, id, 0)
     }

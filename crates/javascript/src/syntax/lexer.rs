@@ -108,6 +108,23 @@ pub(crate) fn encode(out: &mut Vec<u8>, point: u32) {
     }
 }
 
+/// UTF-16 code units of WTF-8 text.
+pub(crate) fn code_units(text: &[u8]) -> Vec<u16> {
+    let mut units = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while at < text.len() {
+        let (point, length) = decode(text, at);
+        at += length;
+        if point >= 0x1_0000 {
+            units.push((0xD800 + ((point - 0x1_0000) >> 10)) as u16);
+            units.push((0xDC00 + ((point - 0x1_0000) & 0x3FF)) as u16);
+        } else {
+            units.push(point as u16);
+        }
+    }
+    units
+}
+
 fn is_start(point: u32) -> bool {
     char::from_u32(point).is_some_and(|c| {
         if c.is_ascii() { NAME[c as usize] & 1 != 0 } else { unicode_id_start::is_id_start(c) }
@@ -942,7 +959,7 @@ impl Parse<'_> {
         self.pos = at;
         self.t.end = at as u32;
         let source = &self.src[pattern];
-        if let Err(message) = super::check_pattern(source, &self.src[flags..at]) {
+        if let Err(message) = super::check_pattern(source, &self.src[flags..at], &mut self.gauge)? {
             return self.fail_text(start, message);
         }
         let pattern = self.tree.atoms.intern(source, &mut self.gauge, &mut self.probes)?;

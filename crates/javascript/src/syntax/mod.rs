@@ -26,6 +26,7 @@ pub use atoms::Atom;
 pub use parse::{Diagnostic, Fault};
 pub use tree::Tree;
 
+use crate::pattern as pattern_api;
 use arena::{FREE_ITEMS, Gauge, R};
 use lexer::Token;
 use parse::{Cover, PATIENCE, Parse, Work, ctx};
@@ -99,10 +100,31 @@ impl Default for Options {
 /// Source longer than this is refused as out of memory: positions are 32-bit and some bits are needed.
 const MAX_SOURCE: usize = 1 << 29;
 
+/// Lets the compiler of patterns pay from the purse of the parse.
+struct PatternPurse<'g, 'a>(&'g mut Gauge<'a>);
+
+impl pattern_api::Charge for PatternPurse<'_, '_> {
+    fn work(&mut self, units: u64) -> Result<(), pattern_api::Refusal> {
+        self.0.charge(units).map_err(|_| pattern_api::Refusal::Work)
+    }
+    fn memory(&mut self, bytes: u64) -> Result<(), pattern_api::Refusal> {
+        self.0.hold(bytes as usize).map_err(|_| pattern_api::Refusal::Memory)
+    }
+}
+
 /// Checks a regular expression literal early; the message is that of the `SyntaxError`.
-fn check_pattern(pattern: &[u8], flags: &[u8]) -> Result<(), String> {
-    let _ = (pattern, flags);
-    Ok(())
+fn check_pattern(pattern: &[u8], flags: &[u8], gauge: &mut Gauge<'_>) -> R<Result<(), String>> {
+    gauge.hold(pattern.len() * 2)?;
+    let units = lexer::code_units(pattern);
+    let flags = pattern_api::Flags::parse(flags.iter().map(|&letter| u16::from(letter))).unwrap_or_default();
+    let limits = pattern_api::Limits::default();
+    match pattern_api::check(&units, flags, limits, &mut PatternPurse(gauge)) {
+        Ok(()) => Ok(Ok(())),
+        Err(error) => match error.message(&units, flags) {
+            Some(message) => Ok(Err(message)),
+            None => Err(arena::Failed),
+        },
+    }
 }
 
 /// A reader of source text that keeps its buffers from one text to the next.

@@ -10,8 +10,6 @@ use super::tree::{AssignOp, BindingKind, Kind, NONE, NodeId, PropertyKind, flag}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bind {
     Var,
-    /// A `var` in the head of a `for`-`of`.
-    VarOf,
     Let,
     Const,
     Parameter,
@@ -59,7 +57,7 @@ impl Parse<'_> {
     pub(crate) fn bind_name(&mut self, name: Atom, start: u32, node: NodeId, bind: Bind) -> R<()> {
         self.check_bound_name(name, start)?;
         let binding = match bind {
-            Bind::Var | Bind::VarOf => self.declare_var(name, BindingKind::Var, start, NONE, bind == Bind::VarOf)?,
+            Bind::Var => self.declare_var(name, BindingKind::Var, start, NONE)?,
             Bind::Let | Bind::Const => {
                 if name == known::LET {
                     return self.fail(start, "let is disallowed as a lexically bound name");

@@ -201,7 +201,6 @@ impl Parse<'_> {
         kind: BindingKind,
         start: u32,
         node: NodeId,
-        for_of: bool,
     ) -> R<BindingId> {
         let target = self.var_scope;
         let depth = self.tree.scopes[target as usize].depth;
@@ -232,7 +231,6 @@ impl Parse<'_> {
             }
             let catch = binding.kind == BindingKind::CatchParameter
                 && scope.flags & scope_flag::SIMPLE_CATCH != 0
-                && !for_of
                 && kind == BindingKind::Var;
             if !catch && !matches!(binding.kind, BindingKind::ClassName | BindingKind::FunctionName) {
                 return self.conflict(name, start);

@@ -154,6 +154,22 @@ impl Parse<'_> {
         self.statement()
     }
 
+    /// A statement that is no labelled function.
+    fn unlabelled(&mut self) -> R<NodeId> {
+        let body = self.sub_statement()?;
+        let mut node = self.at(body);
+        while node.kind == Kind::Labelled {
+            node = self.at(node.b);
+            if node.kind == Kind::FunctionDeclaration {
+                return self.fail(
+                    node.start,
+                    "In non-strict mode code, functions can only be declared at top level, inside a block, or as the body of an if statement.",
+                );
+            }
+        }
+        Ok(body)
+    }
+
     #[cold]
     fn function_alone<T>(&mut self) -> R<T> {
         let message = if self.strict() {
@@ -285,7 +301,7 @@ impl Parse<'_> {
     fn loop_body(&mut self) -> R<NodeId> {
         self.loops += 1;
         self.breakable += 1;
-        let body = self.sub_statement()?;
+        let body = self.unlabelled()?;
         self.loops -= 1;
         self.breakable -= 1;
         Ok(body)
@@ -334,7 +350,7 @@ impl Parse<'_> {
             self.close_scope()?;
             return self.node(Kind::Block, start, list, scope);
         }
-        self.sub_statement()
+        self.unlabelled()
     }
 
     fn for_statement(&mut self) -> R<NodeId> {
@@ -380,7 +396,7 @@ impl Parse<'_> {
 
     fn for_declaration(&mut self, start: u32, is_await: bool, scope: u32) -> R<NodeId> {
         let at = self.t.start;
-        let (kind, mut bind) = match self.t.tok {
+        let (kind, bind) = match self.t.tok {
             Tok::Var => (DeclarationKind::Var, Bind::Var),
             Tok::Const => (DeclarationKind::Const, Bind::Const),
             _ => (DeclarationKind::Let, Bind::Let),
@@ -388,7 +404,6 @@ impl Parse<'_> {
         self.next()?;
         let saved = self.ctx;
         self.ctx |= ctx::NO_IN;
-        let names = self.tree.bindings.len();
         let list = self.declarators(bind, true)?;
         self.ctx = saved;
         let declaration = self.node_with(Kind::Variables, at, 0, kind as u16, list, 0)?;
@@ -407,11 +422,6 @@ impl Parse<'_> {
                 let message = format!("{word} loop variable declaration may not have an initializer.");
                 return self.fail_text(at as usize, message);
             }
-            if of && bind == Bind::Var {
-                bind = Bind::VarOf;
-                self.check_catch_conflict(names, declarator.a)?;
-            }
-            let _ = bind;
             return self.for_each(start, declaration, of, is_await, scope);
         }
         if is_await {
@@ -426,39 +436,6 @@ impl Parse<'_> {
             }
         }
         self.for_classic(start, declaration, scope)
-    }
-
-    /// `for (var e of ...)` may not redeclare a catch parameter, although `var e` may.
-    fn check_catch_conflict(&mut self, _names: usize, target: NodeId) -> R<()> {
-        let node = self.at(target);
-        match node.kind {
-            Kind::BindingIdentifier => {
-                let name = node.a;
-                let mut scope = self.scope;
-                while scope != self.var_scope && scope != NONE {
-                    let here = self.tree.scopes[scope as usize];
-                    if here.kind == ScopeKind::Catch && self.find_in(name, scope) != NONE {
-                        let message = format!("Identifier '{}' has already been declared", self.text_of(name));
-                        return self.fail_text(node.start as usize, message);
-                    }
-                    scope = here.parent;
-                }
-                Ok(())
-            }
-            Kind::ArrayPattern | Kind::ObjectPattern => {
-                self.enter()?;
-                let count = self.tree.list(node.a).len();
-                for index in 0..count {
-                    let item = self.tree.list(node.a)[index];
-                    self.check_catch_conflict(_names, item)?;
-                }
-                self.leave();
-                Ok(())
-            }
-            Kind::Property => self.check_catch_conflict(_names, node.b),
-            Kind::Rest | Kind::Default => self.check_catch_conflict(_names, node.a),
-            _ => Ok(()),
-        }
     }
 
     fn for_expression(&mut self, start: u32, is_await: bool) -> R<NodeId> {
@@ -674,7 +651,7 @@ impl Parse<'_> {
         self.next()?;
         let object = self.condition()?;
         let scope = self.open_scope(ScopeKind::With, self.t.start, NONE)?;
-        let body = self.sub_statement()?;
+        let body = self.unlabelled()?;
         self.close_scope()?;
         let parts = self.record(&[scope, body])?;
         self.node(Kind::With, start, object, parts)

@@ -612,8 +612,10 @@ pub struct Class {
     pub start: u32,
     /// One past the last byte of its source text.
     pub end: u32,
-    /// Scope of the inner name and the private names.
+    /// Scope of the inner name.
     pub scope: ScopeId,
+    /// Scope of the private names: the same, unless there is a heritage.
+    pub private_scope: ScopeId,
     /// Binding of the inner name, or NONE.
     pub inner_name: BindingId,
     /// The expression after `extends`, or NONE.
