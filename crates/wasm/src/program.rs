@@ -2,7 +2,7 @@
 
 use crate::cache::Cache;
 use crate::guest::{Frozen, Guest, Job, Progress, Setup};
-use crate::rewrite::{self, GLOBAL_PREFIX, Image, Survey};
+use crate::rewrite::{self, GLOBAL_PREFIX, Image, NOTE_PREFIX, Survey};
 use crate::state::State;
 use crate::{hatch, wasi};
 use cell::{Error, Meter};
@@ -74,7 +74,7 @@ impl Program {
     }
 
     /// Prepares an image: instantiates the module, does `job` inside, and makes a program whose instances start from there.
-    /// It is kept in the cache under `name`. `progress` hears of each step.
+    /// What the job gives is the image's [note](Program::note). It is kept in the cache under `name`. `progress` hears of each step.
     ///
     /// # Errors
     /// [`Error::Program`] when the module cannot be frozen or the job fails.
@@ -91,7 +91,7 @@ impl Program {
         first.freezable()?;
         progress("running its initialiser");
         let mut guest = Guest::new(Arc::clone(&first), setup);
-        run(&mut guest, job)?;
+        let note = run(&mut guest, job)?;
         let memory = run(&mut guest, Box::new(|store, _| Box::pin(std::future::ready(Ok(copy_memory(store))))))?;
         let globals = read_globals(&mut guest)?;
         drop(guest);
@@ -100,7 +100,7 @@ impl Program {
             .iter()
             .filter_map(|(name, bits)| Some((name.strip_prefix(GLOBAL_PREFIX)?.parse().ok()?, *bits)))
             .collect();
-        let baked = rewrite::rewrite(wasm, Some(&Image { memory: &memory, globals: &globals }))?;
+        let baked = rewrite::rewrite(wasm, Some(&Image { memory: &memory, globals: &globals, note: &note }))?;
         let baked = rewrite::rewrite(&baked, None)?;
         drop(memory);
         progress("compiling the image");
@@ -121,6 +121,21 @@ impl Program {
             None => Ok(()),
             Some(why) => Err(cell::Unsupported { engine: "wasm", what: format!("freeze this program: {why}") }.into()),
         }
+    }
+
+    /// What the job that prepared this image gave.
+    pub fn note(&self) -> Option<Vec<u8>> {
+        let text = self.pre.module().exports().find_map(|export| export.name().strip_prefix(NOTE_PREFIX))?;
+        text.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+    }
+
+    /// Bytes of memory of a fresh instance.
+    pub fn image_size(&self) -> u64 {
+        let memories = self.pre.module().exports().filter_map(|export| match export.ty() {
+            ExternType::Memory(memory) => Some(memory.minimum() << 16),
+            _ => None,
+        });
+        memories.max().unwrap_or(0)
     }
 
     /// Whether the module exports a function under this name.

@@ -7,6 +7,8 @@ use wasmparser::{DataKind, ExternalKind, Operator, Parser, Payload, TypeRef, Val
 
 /// Prefix of the names under which mutable globals are exported, followed by their index.
 pub(crate) const GLOBAL_PREFIX: &str = "oubliette:global:";
+/// Prefix of the name of an export that only carries a note, in hexadecimal.
+pub(crate) const NOTE_PREFIX: &str = "oubliette:note:";
 /// Zero bytes between two runs of data that are cheaper to keep than to split at.
 const GAP: usize = 512;
 /// Segments that an image may have; the standard's own implementation limit is 100,000.
@@ -17,6 +19,8 @@ pub(crate) struct Image<'a> {
     pub(crate) memory: &'a [u8],
     /// Index and bits of every mutable global.
     pub(crate) globals: &'a [(u32, u64)],
+    /// What whoever prepared the image wants to find again with it.
+    pub(crate) note: &'a [u8],
 }
 
 /// What a module is like, as far as we need to know.
@@ -172,6 +176,10 @@ pub(crate) fn rewrite(wasm: &[u8], image: Option<&Image<'_>>) -> Result<Vec<u8>,
                 }
                 for index in mutable.iter().filter(|index| !exported.contains(index)) {
                     exports.export(&format!("{GLOBAL_PREFIX}{index}"), ExportKind::Global, *index);
+                }
+                if let Some(image) = image {
+                    let note: String = image.note.iter().map(|byte| format!("{byte:02x}")).collect();
+                    exports.export(&format!("{NOTE_PREFIX}{note}"), ExportKind::Memory, 0);
                 }
                 module.section(&exports);
             }

@@ -1,0 +1,198 @@
+//! What CRuby's WebAssembly build imports besides WASI, answered with as little as the hatch needs.
+//!
+//! The build was made for a JavaScript host. Of its imports one is our door: `typeof` on the object that `JS.global` gave. Ruby
+//! leaves its message in a string that it told us of once, calls `typeof`, and gets the answer as a new string, copied from
+//! guest memory by Ruby itself. Nothing is allocated by either side for the other, so nothing leaks; an answer longer than
+//! the buffer comes in parts. Everything read from guest memory is checked like any other guest bytes.
+
+use std::future::Future;
+use wasm::wasmtime::{Caller, Linker};
+use wasm::{Ending, State, exchange};
+
+const HOST: &str = "rb-js-abi-host";
+const CANONICAL: &str = "canonical_abi";
+
+/// Offsets in a string object on 32 bits: flags, then class and shape, then length, then the bytes or a pointer to them.
+const LENGTH: usize = 12;
+const CONTENT: usize = 16;
+/// Flag of strings whose bytes lie elsewhere.
+const NOT_EMBEDDED: u32 = 1 << 13;
+/// The longest message, in bytes.
+const MAX_MESSAGE: usize = 64 << 20;
+
+/// The place where the host leaves its answers, told by the image when it was prepared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// Address of the buffer for answers.
+    pub buffer: u32,
+    /// Its size in bytes.
+    pub room: u32,
+    /// The string that Ruby leaves its messages in.
+    pub outbox: u32,
+    /// The object that answers to the entry method.
+    pub receiver: u32,
+    /// The entry method.
+    pub entry: u32,
+}
+
+/// The hatch's side of one box.
+#[derive(Debug, Default)]
+pub(crate) struct Door {
+    pub(crate) layout: Layout,
+    /// What Ruby told while the image was prepared.
+    pub(crate) wrapped: Vec<u32>,
+    /// The part of the last answer that has not been fetched yet.
+    pub(crate) rest: Vec<u8>,
+    pub(crate) sent: usize,
+}
+
+impl Door {
+    /// The next part of the answer: at most what fits.
+    fn part(&mut self) -> &[u8] {
+        let start = self.sent;
+        self.sent = self.rest.len().min(start + self.layout.room as usize);
+        &self.rest[start..self.sent]
+    }
+
+    pub(crate) fn load(&mut self, message: Vec<u8>) {
+        (self.rest, self.sent) = (message, 0);
+    }
+}
+
+fn word(memory: &[u8], at: usize) -> Result<u32, Ending> {
+    let bytes = memory.get(at..).and_then(|rest| rest.get(..4)).ok_or(Ending::BadCall)?;
+    Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+}
+
+/// Reads a Ruby string. The guest may have put anything there: then it gets bytes of its own memory, or ends.
+pub(crate) fn read_string(memory: &[u8], object: u32) -> Result<Vec<u8>, Ending> {
+    let at = object as usize;
+    let flags = word(memory, at)?;
+    let length = word(memory, at + LENGTH)? as usize;
+    let start = if flags & NOT_EMBEDDED == 0 { at + CONTENT } else { word(memory, at + CONTENT)? as usize };
+    if length > MAX_MESSAGE {
+        return Err(Ending::BadCall);
+    }
+    memory.get(start..).and_then(|rest| rest.get(..length)).map(<[u8]>::to_vec).ok_or(Ending::BadCall)
+}
+
+fn door(state: &mut State) -> Result<&mut Door, Ending> {
+    state.extra.downcast_mut().ok_or(Ending::BadCall)
+}
+
+/// The door: hands out the rest of the last answer if there is any, else takes Ruby's message and waits for the answer.
+async fn knock(caller: &mut Caller<'_, State>, out: u32) -> wasm::wasmtime::Result<()> {
+    let memory = caller.data().memory().ok_or(Ending::BadCall)?;
+    let state = door(caller.data_mut())?;
+    if state.sent == state.rest.len() {
+        let outbox = state.layout.outbox;
+        let message = read_string(memory.data(&*caller), outbox)?;
+        caller.data_mut().owe(message.len() as u64);
+        let answer = exchange(caller, message).await?;
+        caller.data_mut().owe(answer.len() as u64);
+        door(caller.data_mut())?.load(answer);
+    }
+    let (bytes, state) = memory.data_and_store_mut(caller);
+    let door = door(state)?;
+    let buffer = door.layout.buffer;
+    let part = door.part();
+    let room = bytes.get_mut(buffer as usize..).and_then(|rest| rest.get_mut(..part.len())).ok_or(Ending::BadCall)?;
+    room.copy_from_slice(part);
+    let length = u32::try_from(part.len()).map_err(|_| Ending::BadCall)?;
+    let result = bytes.get_mut(out as usize..).and_then(|rest| rest.get_mut(..8)).ok_or(Ending::BadCall)?;
+    result[..4].copy_from_slice(&buffer.to_le_bytes());
+    result[4..].copy_from_slice(&length.to_le_bytes());
+    Ok(())
+}
+
+type Pending<'a> = Box<dyn Future<Output = wasm::wasmtime::Result<()>> + Send + 'a>;
+
+/// Writes a failed result, whose error is handle 0.
+fn fail(caller: &mut Caller<'_, State>, out: i32) -> wasm::wasmtime::Result<()> {
+    let memory = caller.data().memory().ok_or(Ending::BadCall)?;
+    memory.write(caller, out.cast_unsigned() as usize, &[1, 0, 0, 0, 0, 0, 0, 0]).map_err(|_| Ending::BadCall.into())
+}
+
+/// Writes an empty string.
+fn empty(caller: &mut Caller<'_, State>, out: i32) -> wasm::wasmtime::Result<()> {
+    let memory = caller.data().memory().ok_or(Ending::BadCall)?;
+    memory.write(caller, out.cast_unsigned() as usize, &[0; 16]).map_err(|_| Ending::BadCall.into())
+}
+
+/// Defines everything that the module imports. There is no JavaScript: what would reach for it gets nothing.
+pub(crate) fn link(linker: &mut Linker<State>) -> wasm::wasmtime::Result<()> {
+    const RESULT: &str = "variant { success(handle<js-abi-value>), failure(handle<js-abi-value>) }";
+    const VALUE: &str = "handle<js-abi-value>";
+    linker.func_wrap_async(
+        HOST,
+        &format!("js-value-typeof: func(value: {VALUE}) -> string"),
+        |mut caller: Caller<'_, State>, (_handle, out): (i32, i32)| -> Pending<'_> {
+            Box::new(async move {
+                knock(&mut caller, out.cast_unsigned()).await?;
+                wasm::settle(&mut caller).await
+            })
+        },
+    )?;
+    // Only while the image is prepared does anybody look at what is told here.
+    linker.func_wrap(
+        HOST,
+        &format!("rb-object-to-js-rb-value: func(raw-rb-abi-value: u32) -> {VALUE}"),
+        |mut caller: Caller<'_, State>, value: i32| -> wasm::wasmtime::Result<i32> {
+            let door = door(caller.data_mut())?;
+            if door.wrapped.len() < 16 {
+                door.wrapped.push(value.cast_unsigned());
+            }
+            Ok(0)
+        },
+    )?;
+    linker.func_wrap(HOST, "rb_wasm_throw_prohibit_rewind_exception", |_: i32, _: i32| -> wasm::wasmtime::Result<()> {
+        Err(Ending::BadCall.into())
+    })?;
+    // Handles of Ruby's own values are the values themselves: the host keeps no table of them.
+    linker.func_wrap(CANONICAL, "resource_new_rb-abi-value", |value: i32| value)?;
+    linker.func_wrap(CANONICAL, "resource_get_rb-abi-value", |handle: i32| handle)?;
+    linker.func_wrap(CANONICAL, "resource_drop_js-abi-value", |_: i32| ())?;
+    linker.func_wrap(HOST, &format!("global-this: func() -> {VALUE}"), || 0i32)?;
+    linker.func_wrap(HOST, &format!("import-js-value-from-host: func() -> {VALUE}"), || 0i32)?;
+    linker.func_wrap(HOST, &format!("export-js-value-to-host: func(value: {VALUE}) -> ()"), |_: i32| ())?;
+    linker.func_wrap(HOST, &format!("int-to-js-number: func(value: s32) -> {VALUE}"), |_: i32| 0i32)?;
+    linker.func_wrap(HOST, &format!("float-to-js-number: func(value: float64) -> {VALUE}"), |_: f64| 0i32)?;
+    linker.func_wrap(HOST, &format!("string-to-js-string: func(value: string) -> {VALUE}"), |_: i32, _: i32| 0i32)?;
+    linker.func_wrap(HOST, &format!("bool-to-js-bool: func(value: bool) -> {VALUE}"), |_: i32| 0i32)?;
+    linker.func_wrap(HOST, &format!("proc-to-js-function: func(value: u32) -> {VALUE}"), |_: i32| 0i32)?;
+    linker.func_wrap(HOST, &format!("is-js: func(value: {VALUE}) -> bool"), |_: i32| 0i32)?;
+    linker.func_wrap(HOST, &format!("instance-of: func(value: {VALUE}, klass: {VALUE}) -> bool"), |_: i32, _: i32| 0i32)?;
+    linker.func_wrap(HOST, &format!("js-value-equal: func(lhs: {VALUE}, rhs: {VALUE}) -> bool"), |_: i32, _: i32| 0i32)?;
+    linker.func_wrap(HOST, &format!("js-value-strictly-equal: func(lhs: {VALUE}, rhs: {VALUE}) -> bool"), |_: i32, _: i32| 0i32)?;
+    linker.func_wrap(
+        HOST,
+        &format!("js-value-to-string: func(value: {VALUE}) -> string"),
+        |mut caller: Caller<'_, State>, _: i32, out: i32| empty(&mut caller, out),
+    )?;
+    linker.func_wrap(
+        HOST,
+        &format!("js-value-to-integer: func(value: {VALUE}) -> variant {{ as-float(float64), bignum(string) }}"),
+        |mut caller: Caller<'_, State>, _: i32, out: i32| empty(&mut caller, out),
+    )?;
+    linker.func_wrap(
+        HOST,
+        &format!("eval-js: func(code: string) -> {RESULT}"),
+        |mut caller: Caller<'_, State>, _: i32, _: i32, out: i32| fail(&mut caller, out),
+    )?;
+    linker.func_wrap(
+        HOST,
+        &format!("reflect-apply: func(target: {VALUE}, this-argument: {VALUE}, arguments: list<{VALUE}>) -> {RESULT}"),
+        |mut caller: Caller<'_, State>, _: i32, _: i32, _: i32, _: i32, out: i32| fail(&mut caller, out),
+    )?;
+    linker.func_wrap(
+        HOST,
+        &format!("reflect-get: func(target: {VALUE}, property-key: string) -> {RESULT}"),
+        |mut caller: Caller<'_, State>, _: i32, _: i32, _: i32, out: i32| fail(&mut caller, out),
+    )?;
+    linker.func_wrap(
+        HOST,
+        &format!("reflect-set: func(target: {VALUE}, property-key: string, value: {VALUE}) -> {RESULT}"),
+        |mut caller: Caller<'_, State>, _: i32, _: i32, _: i32, _: i32, out: i32| fail(&mut caller, out),
+    )?;
+    Ok(())
+}

@@ -1,0 +1,254 @@
+//! The set-up: fetches the official build of CRuby for WebAssembly, starts it once, and freezes it.
+
+use crate::abi::{self, Door, Layout};
+use cell::Error;
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use wasm::wasmtime::{AsContextMut, Instance, Store};
+use wasm::{Cache, Mount, Program, Setup, State, World};
+
+/// The package that the build comes in, from the npm registry.
+pub const PACKAGE: &str = "@ruby/4.0-wasm-wasi";
+/// Its version.
+pub const VERSION: &str = "2.10.1";
+/// The file inside it: the interpreter with its standard library.
+const MEMBER: &str = "package/dist/ruby+stdlib.wasm";
+/// SHA-256 of that file.
+const SHA256: &str = "9fe3c749730a16da9b0d1a973bb77bec164f8d958efcb7f5b81e4275ea8c5439";
+/// The Ruby side of the hatch.
+const GLUE: &str = include_str!("../../../guest/ruby/glue.rb");
+/// Bytes of the buffer for the host's answers.
+const ROOM: u32 = 64 << 10;
+/// Memory while preparing. It must not be more: with 256 MiB to be had at once, Ruby takes them for a cache of instance variables
+/// that it never fills and does well without.
+const PREPARING: u64 = 160 << 20;
+
+/// Where things are, and how to get what is missing.
+#[derive(Clone, Debug)]
+pub struct PrepareOptions {
+    /// The cache folder: private to its user.
+    pub cache: PathBuf,
+    /// A build that is there already; its hash is checked all the same. Without it npm fetches the package.
+    pub wasm: Option<PathBuf>,
+    /// The npm command.
+    pub npm: PathBuf,
+    /// Whether anything may be fetched. If not, and nothing is prepared, [`prepare`] fails and says what to do.
+    pub fetch: bool,
+}
+
+impl PrepareOptions {
+    /// Everything under one cache folder, fetched with `npm` where it is missing.
+    pub fn new(cache: impl Into<PathBuf>) -> PrepareOptions {
+        PrepareOptions { cache: cache.into(), wasm: None, npm: "npm".into(), fetch: true }
+    }
+
+    /// The folder that programs of this user keep their caches in, by the usual variables.
+    pub fn default_cache(home: Option<&Path>, xdg: Option<&Path>) -> PathBuf {
+        match (xdg, home) {
+            (Some(xdg), _) => xdg.join("oubliette"),
+            (None, Some(home)) => home.join(".cache/oubliette"),
+            (None, None) => PathBuf::from("/var/tmp/oubliette"),
+        }
+    }
+}
+
+/// One step of the set-up, for a progress display.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Which step, from 1.
+    pub step: u32,
+    /// Of how many.
+    pub of: u32,
+    /// What is being done.
+    pub what: String,
+}
+
+/// CRuby, started and frozen: what boxes are made of. Cheap to clone.
+#[derive(Clone)]
+pub struct Ruby {
+    pub(crate) program: Arc<Program>,
+    pub(crate) layout: Layout,
+}
+
+impl std::fmt::Debug for Ruby {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ruby").field("layout", &self.layout).finish_non_exhaustive()
+    }
+}
+
+/// The name that the prepared image is kept under: another build or another glue makes another image.
+fn image_name() -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(SHA256.as_bytes());
+    hasher.update(GLUE.as_bytes());
+    hasher.update(b"image 1");
+    let digest: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("ruby {digest}")
+}
+
+/// Loads the prepared image, if there is one.
+///
+/// # Errors
+/// [`Error::Damaged`] when it was altered.
+pub fn load(cache: &Path) -> Result<Option<Ruby>, Error> {
+    let cache = Cache::open(cache)?;
+    match Program::load_image(&image_name(), &cache, Some(abi::link))? {
+        Some(program) => finish(program).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Loads the prepared image, making it first where it is missing: fetching takes as long as 32 MB take, preparing about a minute.
+///
+/// # Errors
+/// [`Error::Host`] with what to do when the package cannot be fetched; [`Error::Damaged`] for a wrong hash or altered files.
+pub fn prepare(options: &PrepareOptions, progress: &mut dyn FnMut(Progress)) -> Result<Ruby, Error> {
+    let cache = Cache::open(&options.cache)?;
+    let name = image_name();
+    if let Some(program) = Program::load_image(&name, &cache, Some(abi::link))? {
+        return finish(program);
+    }
+    let of = 6;
+    let mut step = 0;
+    let mut tell = |what: &str| {
+        step += 1;
+        progress(Progress { step, of, what: what.to_owned() });
+    };
+    tell("fetching Ruby");
+    let wasm = source(options)?;
+    tell("starting Ruby once");
+    let setup = Setup {
+        world: World { arguments: vec!["ruby".into()], ..World::default() },
+        memory: PREPARING,
+        output: None,
+        extra: Box::new(Door::default()),
+    };
+    let job: wasm::Job = Box::new(|store, instance| Box::pin(boot(store, instance)));
+    let program = Program::prepare_image(&wasm, setup, job, Some(abi::link), Some((&cache, &name)), &mut |what| tell(what))?;
+    finish(program)
+}
+
+fn finish(program: Arc<Program>) -> Result<Ruby, Error> {
+    let note = program.note().filter(|note| note.len() == 20).ok_or_else(|| Error::Damaged("the image of Ruby has no layout".into()))?;
+    let word = |at: usize| u32::from_le_bytes([note[at], note[at + 1], note[at + 2], note[at + 3]]);
+    let layout = Layout { buffer: word(0), room: word(4), outbox: word(8), receiver: word(12), entry: word(16) };
+    Ok(Ruby { program, layout })
+}
+
+/// The interpreter's bytes, from the cache, from the file named, or from npm; checked in any case.
+fn source(options: &PrepareOptions) -> Result<Vec<u8>, Error> {
+    let kept = options.cache.join(format!("ruby-{}.wasm", &SHA256[..16]));
+    for path in [options.wasm.as_deref(), Some(kept.as_path())].into_iter().flatten() {
+        match fs::read(path) {
+            Ok(bytes) => return check(bytes, &path.display().to_string()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if !options.fetch {
+        return Err(Error::Host(format!("Ruby is not prepared yet: run the set-up (it fetches {PACKAGE} {VERSION} with npm)")));
+    }
+    let bytes = check(fetch(options)?, PACKAGE)?;
+    fs::write(&kept, &bytes)?;
+    Ok(bytes)
+}
+
+fn check(bytes: Vec<u8>, what: &str) -> Result<Vec<u8>, Error> {
+    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    if digest == SHA256 {
+        Ok(bytes)
+    } else {
+        Err(Error::Damaged(format!("{what} is not the Ruby build it should be: its SHA-256 is {digest}, not {SHA256}")))
+    }
+}
+
+/// Has npm fetch the package, and takes the one file out of it.
+fn fetch(options: &PrepareOptions) -> Result<Vec<u8>, Error> {
+    let folder = options.cache.join(format!("fetch-{}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+    let result = (|| {
+        let run = Command::new(&options.npm)
+            .args(["pack", "--silent", "--pack-destination"])
+            .arg(&folder)
+            .arg(format!("{PACKAGE}@{VERSION}"))
+            .current_dir(&folder)
+            .output()
+            .map_err(|error| Error::Host(format!("cannot run {}: {error}; npm is needed once, to fetch {PACKAGE}", options.npm.display())))?;
+        if !run.status.success() {
+            let text = String::from_utf8_lossy(&run.stderr);
+            return Err(Error::Host(format!("npm could not fetch {PACKAGE} {VERSION}: {}", text.trim())));
+        }
+        let package = fs::read_dir(&folder)?
+            .filter_map(Result::ok)
+            .map(|entry| entry.path())
+            .find(|path| path.extension().is_some_and(|extension| extension == "tgz"))
+            .ok_or_else(|| Error::Host("npm fetched no package".into()))?;
+        let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(fs::File::open(package)?));
+        for entry in archive.entries()? {
+            let mut entry = entry?;
+            if entry.path()?.as_os_str() == MEMBER {
+                let mut bytes = Vec::new();
+                entry.by_ref().take(256 << 20).read_to_end(&mut bytes)?;
+                return Ok(bytes);
+            }
+        }
+        Err(Error::Damaged(format!("{PACKAGE} {VERSION} has no {MEMBER}")))
+    })();
+    // What is left of the fetch is of no use to anybody; that it could not be removed is not worth failing for.
+    let _ = fs::remove_dir_all(&folder);
+    result
+}
+
+pub(crate) const EVAL: &str = "rb-eval-string-protect: func(str: string) -> tuple<handle<rb-abi-value>, s32>";
+pub(crate) const CALL: &str =
+    "rb-funcallv-protect: func(recv: handle<rb-abi-value>, mid: u32, args: list<handle<rb-abi-value>>) -> tuple<handle<rb-abi-value>, s32>";
+
+/// Starts the interpreter, loads the glue, and gives the layout as the image's note.
+async fn boot(store: &mut Store<State>, instance: &Instance) -> wasm::wasmtime::Result<Vec<u8>> {
+    let memory = store.data().memory().ok_or_else(|| wasm::wasmtime::format_err!("Ruby has no memory"))?;
+    instance.get_typed_func::<(), ()>(&mut *store, "_initialize")?.call_async(&mut *store, ()).await?;
+    let allocate = instance.get_typed_func::<(i32, i32, i32, i32), i32>(&mut *store, "cabi_realloc")?;
+    let mut table = Vec::new();
+    for argument in ["ruby", "--disable=gems,did_you_mean,error_highlight,syntax_suggest,rubyopt", "-EUTF-8", "-e0"] {
+        let at = allocate.call_async(&mut *store, (0, 0, 1, argument.len() as i32 + 1)).await?;
+        memory.write(store.as_context_mut(), at as usize, format!("{argument}\0").as_bytes())?;
+        table.extend_from_slice(&at.to_le_bytes());
+        table.extend_from_slice(&(argument.len() as i32).to_le_bytes());
+    }
+    let list = allocate.call_async(&mut *store, (0, 0, 4, table.len() as i32)).await?;
+    memory.write(store.as_context_mut(), list as usize, &table)?;
+    let init = instance.get_typed_func::<(i32, i32), ()>(&mut *store, "ruby-init: func(args: list<string>) -> ()")?;
+    init.call_async(&mut *store, (list, table.len() as i32 / 8)).await?;
+
+    let buffer = allocate.call_async(&mut *store, (0, 0, 16, ROOM as i32)).await?;
+    let eval = instance.get_typed_func::<(i32, i32), i32>(&mut *store, EVAL)?;
+    // Evaluated under a name of its own, so that backtraces can leave it out.
+    let code = format!("TOPLEVEL_BINDING.eval(<<'OUBLIETTE', '(oubliette)', 1)\n{GLUE}\nOUBLIETTE\n");
+    let at = allocate.call_async(&mut *store, (0, 0, 1, code.len() as i32)).await?;
+    memory.write(store.as_context_mut(), at as usize, code.as_bytes())?;
+    let result = eval.call_async(&mut *store, (at, code.len() as i32)).await?;
+    let mut state = [0; 4];
+    memory.read(&*store, result as usize + 4, &mut state)?;
+    if state != [0; 4] {
+        return Err(wasm::wasmtime::format_err!("the glue could not be loaded"));
+    }
+    let intern = instance.get_typed_func::<(i32, i32), i32>(&mut *store, "rb-intern: func(name: string) -> u32")?;
+    memory.write(store.as_context_mut(), buffer as usize, b"enter\0")?;
+    let entry = intern.call_async(&mut *store, (buffer, 5)).await?;
+    let wrapped = store.data().extra.downcast_ref::<Door>().map(|door| door.wrapped.clone()).unwrap_or_default();
+    let [outbox, receiver] = wrapped[..] else { return Err(wasm::wasmtime::format_err!("the glue did not introduce itself")) };
+    Ok([buffer.cast_unsigned(), ROOM, outbox, receiver, entry.cast_unsigned()].iter().flat_map(|word| word.to_le_bytes()).collect())
+}
+
+/// A folder of the host, to be mounted for reading.
+///
+/// # Errors
+/// [`Error::Io`] when it cannot be opened.
+pub fn read_only(folder: &Path) -> Result<Mount, Error> {
+    let dir = cap_std::fs::Dir::open_ambient_dir(folder, cap_std::ambient_authority())?;
+    Ok(Mount::ReadOnly(Arc::new(dir)))
+}

@@ -1,0 +1,241 @@
+//! One box as a coroutine: orders go in, messages come out.
+
+use crate::abi::{Door, read_string};
+use crate::image::{CALL, Ruby};
+use crate::wire::Wire;
+use cell::{Console, Error, Halt, Meter};
+use std::sync::Arc;
+use wasm::{Frozen, Guest, Over, Progress, Setup, World};
+
+/// Orders to a box; the glue has the same numbers.
+pub(crate) mod order {
+    pub(crate) const EVAL: i64 = 1;
+    pub(crate) const RUN: i64 = 2;
+    pub(crate) const SET: i64 = 3;
+    pub(crate) const INIT: i64 = 5;
+    pub(crate) const VALUE: i64 = 6;
+    pub(crate) const ERROR: i64 = 7;
+    pub(crate) const UNWIND: i64 = 8;
+    pub(crate) const GLOBAL: i64 = 12;
+    pub(crate) const OFFER: i64 = 13;
+    pub(crate) const PROGRAM: i64 = 14;
+}
+
+/// What came of polling a box.
+#[derive(Debug)]
+pub(crate) enum Polled {
+    /// The box knocked, and waits for an answer.
+    Knock(Said),
+    /// The activation is over, and the box quiet.
+    Done(Said),
+    /// The box sent what is no message, or broke in another way.
+    Broken(String),
+    Over(Over),
+    Halted(Halt),
+}
+
+/// A message of a box, taken apart.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// The first message of an activation: the box asks for its order.
+    Ready,
+    Value(Wire),
+    Error(Failure),
+    Call { target: Wire, method: Option<String>, arguments: Vec<Wire>, block: Option<Wire> },
+    Offer { name: String, method: Option<String>, arguments: Vec<Wire>, block: Option<Wire> },
+    Box { verb: String, arguments: Vec<Wire> },
+    Abandon,
+}
+
+/// An exception that left a box.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Failure {
+    pub(crate) name: String,
+    pub(crate) message: String,
+    pub(crate) trace: Vec<String>,
+    /// Exit status, for `exit`.
+    pub(crate) status: Option<i32>,
+    /// The whole message in Ruby's own form.
+    pub(crate) report: Option<String>,
+    /// Which of the API's exceptions it becomes, when it is no exception of the box's own: `timeout`, `memory`, `fuel`, `dead`, `transfer`.
+    pub(crate) kind: Option<&'static str>,
+}
+
+impl Failure {
+    pub(crate) fn of_ours(kind: &'static str, name: &str, message: impl Into<String>) -> Failure {
+        Failure { name: name.into(), message: message.into(), trace: Vec::new(), status: None, report: None, kind: Some(kind) }
+    }
+
+    pub(crate) fn transfer(message: impl Into<String>) -> Failure {
+        Failure::of_ours("transfer", "Sandbox::TransferException", message)
+    }
+
+    pub(crate) fn to_answer(&self) -> Vec<Wire> {
+        vec![
+            Wire::Integer(order::ERROR),
+            Wire::text(&self.name),
+            Wire::text(&self.message),
+            Wire::Array(self.trace.iter().map(Wire::text).collect()),
+            self.kind.map_or(Wire::Nil, Wire::text),
+        ]
+    }
+}
+
+/// One box: an instance and what is on its way to it.
+pub(crate) struct Member {
+    pub(crate) ruby: Ruby,
+    pub(crate) guest: Guest,
+    /// Objects of the box's own that nobody holds any more, told with the next message.
+    pub(crate) released: Vec<u32>,
+    /// The order of the activation that has been submitted but has not asked for it yet.
+    pending: Option<Vec<Wire>>,
+    /// References that the box let go of.
+    pub(crate) dropped: Vec<cell::Ref>,
+}
+
+/// What a box is made with.
+pub(crate) struct MemberSetup {
+    pub(crate) world: World,
+    pub(crate) memory: u64,
+    pub(crate) output: Option<u64>,
+}
+
+impl Member {
+    pub(crate) fn new(ruby: &Ruby, setup: MemberSetup) -> Member {
+        let guest = Guest::new(Arc::clone(&ruby.program), Self::setup(ruby, setup));
+        Member { ruby: ruby.clone(), guest, released: Vec::new(), pending: None, dropped: Vec::new() }
+    }
+
+    pub(crate) fn thaw(ruby: &Ruby, frozen: &Arc<Frozen>, setup: MemberSetup) -> Member {
+        let guest = Guest::thaw(Arc::clone(&ruby.program), frozen, Self::setup(ruby, setup));
+        Member { ruby: ruby.clone(), guest, released: Vec::new(), pending: None, dropped: Vec::new() }
+    }
+
+    fn setup(ruby: &Ruby, setup: MemberSetup) -> Setup {
+        let door = Door { layout: ruby.layout, ..Door::default() };
+        Setup { world: setup.world, memory: setup.memory, output: setup.output, extra: Box::new(door) }
+    }
+
+    pub(crate) fn console(&mut self) -> &mut Console {
+        self.guest.console()
+    }
+
+    pub(crate) fn freeze(&mut self) -> Result<Frozen, Error> {
+        let program = Arc::clone(self.guest.program());
+        program.freeze(&mut self.guest)
+    }
+
+    /// Starts an activation in a quiet box.
+    pub(crate) fn start(&mut self, order: Vec<Wire>) -> Result<(), Error> {
+        let layout = self.ruby.layout;
+        self.guest.submit(Box::new(move |store, instance| {
+            Box::pin(async move {
+                let call = instance.get_typed_func::<(i32, i32, i32, i32), i32>(&mut *store, CALL)?;
+                let (receiver, entry) = (layout.receiver.cast_signed(), layout.entry.cast_signed());
+                let result = call.call_async(&mut *store, (receiver, entry, 0, 0)).await?;
+                let memory = store.data().memory().ok_or(wasm::Ending::BadCall)?;
+                let mut state = [0; 4];
+                memory.read(&*store, result.cast_unsigned() as usize + 4, &mut state).map_err(|_| wasm::Ending::BadCall)?;
+                if state != [0; 4] {
+                    // Not even the glue's own rescue could run.
+                    return Ok(Vec::new());
+                }
+                Ok(read_string(memory.data(&*store), layout.outbox)?)
+            })
+        }))?;
+        self.pending = Some(order);
+        Ok(())
+    }
+
+    /// Answers a knock.
+    pub(crate) fn answer(&mut self, mut answer: Vec<Wire>) {
+        let released = std::mem::take(&mut self.released);
+        let released = if released.is_empty() {
+            Wire::Nil
+        } else {
+            Wire::Array(released.into_iter().map(|index| Wire::Integer(index.into())).collect())
+        };
+        answer.insert(0, released);
+        self.guest.answer(Wire::Array(answer).to_message());
+    }
+
+    pub(crate) fn poll(&mut self, meter: &mut Meter) -> Polled {
+        loop {
+            return match self.guest.poll(meter) {
+                Progress::Exchange(bytes) => match self.read(&bytes) {
+                    Some(Said::Ready) => match self.pending.take() {
+                        Some(order) => {
+                            self.answer(order);
+                            continue;
+                        }
+                        None => Polled::Broken("it asked for an order that nobody gave".into()),
+                    },
+                    Some(said) => Polled::Knock(said),
+                    None => Polled::Broken("its message makes no sense".into()),
+                },
+                Progress::Done(bytes) => {
+                    if self.pending.take().is_some() {
+                        return Polled::Broken("it ended without asking for its order".into());
+                    }
+                    match self.read(&bytes) {
+                        Some(said @ (Said::Value(_) | Said::Error(_))) => Polled::Done(said),
+                        _ => Polled::Broken("it ended without a word that makes sense".into()),
+                    }
+                }
+                Progress::Over(over) => Polled::Over(over),
+                Progress::Halted(halt) => Polled::Halted(halt),
+            };
+        }
+    }
+
+    /// Takes a message apart, and notes what the box let go of.
+    fn read(&mut self, bytes: &[u8]) -> Option<Said> {
+        if bytes.is_empty() {
+            return Some(Said::Ready);
+        }
+        let mut fields = Wire::parse(bytes).ok()?.into_array()?.into_iter();
+        if let Wire::Array(dropped) = fields.next()? {
+            for pair in dropped.chunks(2) {
+                let [index, generation] = pair else { return None };
+                let (index, generation) = (index.as_int()?, generation.as_int()?);
+                self.dropped.push(cell::Ref { index: u32::try_from(index).ok()?, generation: u32::try_from(generation).ok()? });
+            }
+        }
+        fn optional(field: Wire) -> Option<Wire> {
+            if field == Wire::Nil { None } else { Some(field) }
+        }
+        fn name(field: Wire) -> Option<Option<String>> {
+            match field {
+                Wire::Nil => Some(None),
+                Wire::Text(name) | Wire::Symbol(name) => Some(Some(name)),
+                _ => None,
+            }
+        }
+        Some(match fields.next()?.as_int()? {
+            1 => Said::Value(fields.next()?),
+            2 => {
+                let name = fields.next()?.as_text()?.to_owned();
+                let message = fields.next()?.as_text()?.to_owned();
+                let trace = fields.next()?.into_array()?.iter().filter_map(|line| line.as_text().map(str::to_owned)).collect();
+                let status = fields.next()?.as_int().and_then(|status| i32::try_from(status).ok());
+                let report = fields.next()?.as_text().map(str::to_owned);
+                Said::Error(Failure { name, message, trace, status, report, kind: None })
+            }
+            3 => Said::Call {
+                target: fields.next()?,
+                method: name(fields.next()?)?,
+                arguments: fields.next()?.into_array()?,
+                block: optional(fields.next()?),
+            },
+            4 => Said::Offer {
+                name: fields.next()?.as_text()?.to_owned(),
+                method: name(fields.next()?)?,
+                arguments: fields.next()?.into_array()?,
+                block: optional(fields.next()?),
+            },
+            5 => Said::Box { verb: fields.next()?.as_text()?.to_owned(), arguments: fields.collect() },
+            6 => Said::Abandon,
+            _ => return None,
+        })
+    }
+}
