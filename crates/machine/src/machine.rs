@@ -8,9 +8,13 @@ use std::time::{Duration, Instant};
 use wire::{Entry, FileKind, FileOperation, FileReply, Health, JobLimits, Program, Terminal, User};
 
 use crate::qemu::Notice;
-use crate::session::{Process, Session};
+use crate::session::{Process, Session, Watch};
 use crate::template::{Template, Vm};
+use crate::throttle::Throttle;
 use crate::{Cause, Error};
+
+/// How long an agent that was just let go on may take to answer.
+const ANSWER: Duration = Duration::from_secs(20);
 
 /// A running machine. Dropped, it is gone with all that was in it.
 #[derive(Debug)]
@@ -225,15 +229,44 @@ impl Machine {
     /// # Errors
     /// [`Error::Gone`] if QEMU does not answer.
     pub fn pause(&mut self) -> Result<(), Error> {
+        self.vm.session.set_held(true);
         self.vm.monitor.pause()
     }
 
-    /// Lets the guest go on, and gives it fresh randomness and the time.
+    /// Lets the guest go on, and gives it fresh randomness and the time. What ran goes on too.
     ///
     /// # Errors
     /// [`Error::Gone`] if QEMU or the agent does not answer.
     pub fn resume(&mut self) -> Result<(), Error> {
-        self.vm.monitor.resume()
+        self.vm.monitor.resume()?;
+        self.vm.session.set_held(false);
+        self.vm.session.rewake(ANSWER).map(drop)
+    }
+
+    /// Lets a paused machine that nobody has used go on as a new one.
+    pub(crate) fn enter_service(&mut self, patience: Duration) -> Result<(), Error> {
+        self.vm.monitor.control()?.set_patience(patience).map_err(|error| Error::io("a timeout", error))?;
+        self.vm.monitor.resume()?;
+        self.vm.session.set_held(false);
+        self.vm.session.wake(patience).map(drop)
+    }
+
+    /// Has it watched: when it falls silent, its clock stands still or its disk breaks, it is ended and whoever
+    /// waits for something in it is told why.
+    ///
+    /// # Errors
+    /// Those of making a thread.
+    pub fn watch(&self, watch: Watch) -> Result<(), Error> {
+        self.vm.session.watch(watch)
+    }
+
+    /// Keeps it to a share of one processor, between 0.01 and 1, from outside.
+    ///
+    /// # Errors
+    /// Those of making a thread or writing a control group.
+    pub fn throttle(&mut self, share: f64) -> Result<(), Error> {
+        self.vm.throttle = Some(Throttle::new(self.vm.monitor.pid(), share)?);
+        Ok(())
     }
 
     /// Replaces it by a new clone: what it was is gone.

@@ -19,6 +19,21 @@ const WINDOW: u32 = 256 * 1024;
 /// How long the guest may leave a message of ours lying in the channel.
 const WRITE_PATIENCE: Duration = Duration::from_secs(20);
 
+/// How closely a machine is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// How long after one sign of life the next is asked for.
+    pub interval: Duration,
+    /// How long a sign of life may take.
+    pub patience: Duration,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(1), patience: Duration::from_secs(5) }
+    }
+}
+
 /// What a process does that its client hears of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happening {
@@ -49,6 +64,8 @@ struct State {
     pong: Option<(u64, Health)>,
     quiet: bool,
     heard: Instant,
+    /// Whether the guest is held on purpose, so that its silence means nothing.
+    held: bool,
     sequence: u64,
     next: JobId,
     jobs: HashMap<JobId, Job>,
@@ -281,6 +298,7 @@ impl Session {
             pong: None,
             quiet: false,
             heard: Instant::now(),
+            held: false,
             sequence: 0,
             next: 1,
             jobs: HashMap::new(),
@@ -312,9 +330,17 @@ impl Session {
 
     /// Gives the guest randomness and the time, and makes it forget every earlier session. How far its clock is off then.
     pub(crate) fn wake(&self, patience: Duration) -> Result<Duration, Error> {
+        self.rouse(PREAMBLE.to_vec(), patience)
+    }
+
+    /// The same for a guest whose jobs go on.
+    pub(crate) fn rewake(&self, patience: Duration) -> Result<Duration, Error> {
+        self.rouse(Vec::new(), patience)
+    }
+
+    fn rouse(&self, mut bytes: Vec<u8>, patience: Duration) -> Result<Duration, Error> {
         let mut entropy = vec![0; 64];
         getrandom::fill(&mut entropy).map_err(|error| Error::io("randomness", error.into()))?;
-        let mut bytes = PREAMBLE.to_vec();
         self.shared.state().awake = None;
         wire::encode(&ToGuest::Wake { entropy, now: now() }, &mut bytes)
             .map_err(|error| Error::Unsupported(error.to_string()))?;
@@ -363,6 +389,72 @@ impl Session {
     /// Ends the session: whoever waits hears the cause.
     pub(crate) fn end(&self, cause: Cause) {
         self.shared.end(cause);
+    }
+
+    /// Says that the guest is held on purpose, or no more.
+    pub(crate) fn set_held(&self, held: bool) {
+        let mut state = self.shared.state();
+        state.held = held;
+        state.heard = Instant::now();
+    }
+
+    /// Begins to watch: a guest that falls silent, whose clock stands still or whose disk broke ends its session with the cause.
+    pub(crate) fn watch(&self, watch: Watch) -> Result<(), Error> {
+        let watched = self.clone();
+        std::thread::Builder::new()
+            .name("oubliette-watch".to_owned())
+            .stack_size(128 * 1024)
+            .spawn(move || watched.keep_watch(&watch))
+            .map(drop)
+            .map_err(|error| Error::io("a thread", error))
+    }
+
+    fn keep_watch(&self, watch: &Watch) {
+        let mut before: Option<(Instant, Health)> = None;
+        loop {
+            // Returns early only when the session ends.
+            if self.shared.wait::<()>(Some(Instant::now() + watch.interval), |_| None).is_err() {
+                return;
+            }
+            if self.shared.state().held {
+                before = None;
+                continue;
+            }
+            let asked = Instant::now();
+            let health = match self.try_ping(watch.patience) {
+                Ok(Some(health)) => health,
+                // Held meanwhile.
+                Ok(None) => continue,
+                Err(_) => return,
+            };
+            if let Some((then, earlier)) = before {
+                let ours = asked.duration_since(then);
+                let theirs = Duration::from_nanos(health.monotonic.saturating_sub(earlier.monotonic));
+                if theirs < ours / 20 {
+                    return self.end(Cause::ClockStopped);
+                }
+            }
+            if health.disk_read_only {
+                return self.end(Cause::DiskQuota);
+            }
+            before = Some((asked, health));
+        }
+    }
+
+    /// A ping that gives up without a verdict if the guest is held before it answers.
+    fn try_ping(&self, patience: Duration) -> Result<Option<Health>, Error> {
+        let sequence = {
+            let mut state = self.shared.state();
+            state.sequence += 1;
+            state.sequence
+        };
+        self.shared.send(&[ToGuest::Ping { sequence }])?;
+        self.within(patience, |state| {
+            if state.held {
+                return Some(None);
+            }
+            state.pong.filter(|(answered, _)| *answered >= sequence).map(|(_, health)| Some(health))
+        })
     }
 
     /// The number of jobs that run or whose end nobody took notice of.

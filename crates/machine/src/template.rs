@@ -15,6 +15,7 @@ use crate::image::Image;
 use crate::machine::Machine;
 use crate::qemu::{Accelerator, Boot, Confinement, Frame, Launch, Monitor, Ram};
 use crate::session::{Happening, Session};
+use crate::throttle::Throttle;
 use crate::{Error, host};
 
 /// How long a guest may take from nothing to its agent's first word.
@@ -128,6 +129,8 @@ pub struct Template {
 #[derive(Debug)]
 pub(crate) struct Vm {
     pub(crate) session: Session,
+    /// Before the monitor, so that nothing is throttled that has ended.
+    pub(crate) throttle: Option<Throttle>,
     pub(crate) monitor: Monitor,
     pub(crate) overlay: File,
 }
@@ -211,6 +214,11 @@ impl Template {
         Ok(vm)
     }
 
+    /// A paused clone that never ran.
+    pub(crate) fn restore_vm(&self) -> Result<Vm, Error> {
+        self.restore(self.fresh_overlay()?)
+    }
+
     /// An overlay with nothing in it.
     pub(crate) fn fresh_overlay(&self) -> Result<File, Error> {
         host::nameless(&self.scratch, &self.overlay)
@@ -233,7 +241,7 @@ impl Template {
         };
         let (mut monitor, agent) = Monitor::launch(launch)?;
         monitor.thaw(false, STATE)?;
-        Ok(Vm { session: Session::new(agent)?, monitor, overlay })
+        Ok(Vm { session: Session::new(agent)?, throttle: None, monitor, overlay })
     }
 
     /// Boots anew on an overlay: what is on the disk stays, what was in memory is gone.
@@ -254,7 +262,7 @@ impl Template {
         let session = Session::new(agent)?;
         session.greet(BOOT)?;
         session.wake(CLONE)?;
-        Ok(Vm { session, monitor, overlay })
+        Ok(Vm { session, throttle: None, monitor, overlay })
     }
 
     /// Goes on from a state that was frozen with its memory.
@@ -276,7 +284,7 @@ impl Template {
         monitor.resume()?;
         let session = Session::new(agent)?;
         session.wake(CLONE)?;
-        Ok(Vm { session, monitor, overlay })
+        Ok(Vm { session, throttle: None, monitor, overlay })
     }
 
     fn disk_chain(&self, overlay: &File) -> Result<Vec<OwnedFd>, Error> {
