@@ -6,7 +6,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use javascript::pattern::{Arena, Error, Flags, Free, Limits, Step, compile, group, resume, start};
+use javascript::pattern::{Arena, Error, Flags, Free, Limits, Step, compile, group, remember_at_once, resume, start};
 
 const NODE: &str = r"
 const lines = require('fs').readFileSync(0, 'utf8').trim().split('\n');
@@ -99,11 +99,13 @@ fn ours(pattern: &[u16], flags: &str, subject: &[u16]) -> String {
         Step::Failed => "N".into(),
         other => format!("{other:?}"),
     };
-    for (limit, slice) in [(true, u64::MAX / 4), (false, 3)] {
+    for (eager, slice) in [(false, u64::MAX / 4), (false, 3), (true, u64::MAX / 4), (true, 3)] {
         let mut store = Arena::new(1 << 22);
         let mut spent = 0;
-        let _ = limit;
         start(code, subject, 0, sticky, &mut store);
+        if eager {
+            remember_at_once(&mut store);
+        }
         let step = loop {
             let mut fuel = slice;
             let step = resume(code, subject, &mut store, &mut fuel);
@@ -114,10 +116,11 @@ fn ours(pattern: &[u16], flags: &str, subject: &[u16]) -> String {
         };
         results.push(format!("{} fuel {spent}", render(step, &store)));
     }
-    if results[0] != results[1] {
-        return format!("PAUSED DIFFERS {results:?}");
+    let result = |i: usize| results[i].split(" fuel").next().unwrap_or("").to_string();
+    if results[0] != results[1] || results[2] != results[3] || result(0) != result(2) {
+        return format!("PAUSED OR REMEMBERED DIFFERS {results:?}");
     }
-    let wide = results[0].split(" fuel").next().unwrap_or("").to_string();
+    let wide = result(0);
     if let Some(narrow) = narrow {
         let mut store = Arena::new(1 << 22);
         let mut fuel = 50_000_000;

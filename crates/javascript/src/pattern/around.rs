@@ -39,6 +39,9 @@ impl<C: Code, T: Text, S: Store> Machine<'_, C, T, S> {
 
     /// The innermost look-around has come to its end. `known`: by what the memo says.
     pub(super) fn look_succeeds(&mut self, known: bool) -> Flow {
+        if self.fuel < self.due {
+            self.consider_memo();
+        }
         let base = self.look;
         if base < self.stack || base + 3 > self.top {
             return Flow::Stop(Step::Corrupt);

@@ -70,6 +70,11 @@ pub(super) mod state {
     /// There is no memory for a memo.
     pub(crate) const NO_MEMO: u32 = 16;
     pub(crate) const RUNNING: u32 = 32;
+    /// A memo is wanted at once.
+    pub(crate) const EAGER: u32 = 64;
+    /// The result is there, but not paid for.
+    pub(crate) const MATCHED: u32 = 128;
+    pub(crate) const FAILED: u32 = 256;
 }
 
 /// Kinds of frames: the low 4 bits of a frame's last word.
@@ -134,6 +139,14 @@ pub fn start<C: Code, T: Text, S: Store>(code: C, text: T, from: u32, sticky: bo
     true
 }
 
+/// Makes the match that was just prepared use a memo as soon as it can, not only when it pays: the
+/// result is the same. For tests.
+pub fn remember_at_once<S: Store>(store: &mut S) {
+    let flags = store.load(state::FLAGS);
+    store.store(state::FLAGS, flags | state::EAGER);
+    store.store(state::DUE, 0);
+}
+
 /// Goes on with a match, using at most the fuel given and taking what was used off it.
 ///
 /// `code` and `text` must be those of [`start`]; if they are not, or if the store was changed, the
@@ -172,7 +185,17 @@ pub fn resume<C: Code, T: Text, S: Store>(code: C, text: T, store: &mut S, fuel:
     if machine.top > machine.words || machine.stack < state::SIZE || machine.top < machine.stack {
         return Step::Corrupt;
     }
-    let step = if fuel_left <= 0 { Step::OutOfFuel } else { machine.run() };
+    let mut step = match flags & (state::MATCHED | state::FAILED) {
+        _ if fuel_left < 0 => Step::OutOfFuel,
+        0 if fuel_left == 0 => Step::OutOfFuel,
+        0 => machine.run(),
+        state::MATCHED => Step::Matched,
+        _ => Step::Failed,
+    };
+    if machine.fuel < 0 && matches!(step, Step::Matched | Step::Failed) {
+        machine.flags |= if step == Step::Matched { state::MATCHED } else { state::FAILED };
+        step = Step::OutOfFuel;
+    }
     let left = machine.fuel;
     machine.save();
     *fuel -= given.saturating_sub(left.max(0)).unsigned_abs();
@@ -956,6 +979,9 @@ impl<C: Code, T: Text, S: Store> Machine<'_, C, T, S> {
                 return Some(Step::OutOfFuel);
             }
             self.fuel -= 1;
+            if self.fuel < self.due {
+                self.consider_memo();
+            }
             match self.take_back() {
                 Flow::On => return None,
                 Flow::Fail => {}
@@ -986,9 +1012,6 @@ impl<C: Code, T: Text, S: Store> Machine<'_, C, T, S> {
                 self.position = self.store.load(self.top - 2).min(self.length);
                 self.top -= 2;
                 self.pc = operand;
-                if self.fuel < self.due {
-                    self.consider_memo();
-                }
                 Flow::On
             }
             frame::BACK_OFF => self.back_off(operand),
@@ -1043,9 +1066,6 @@ impl<C: Code, T: Text, S: Store> Machine<'_, C, T, S> {
         }
         self.fuel -= i64::from((before - current) >> 3);
         self.position = current;
-        if self.fuel < self.due {
-            self.consider_memo();
-        }
         let remembering = self.has(state::MEMOISING);
         if current <= least && !remembering {
             // Nothing more to give; with a memo the frame is still a part of the path.
@@ -1078,9 +1098,6 @@ impl<C: Code, T: Text, S: Store> Machine<'_, C, T, S> {
         let class = self.word(0) >> 8;
         let (number, hint) = (self.word(1), self.word(3));
         let points = self.word(4) & run::POINTS != 0;
-        if self.fuel < self.due {
-            self.consider_memo();
-        }
         let remembering = self.has(state::MEMOISING);
         let mut count = 0;
         loop {
@@ -1141,9 +1158,6 @@ impl<C: Code, T: Text, S: Store> Machine<'_, C, T, S> {
             for register in 0..registers {
                 self.store.store(state::SIZE + register, NONE);
             }
-        }
-        if self.fuel < self.due {
-            self.consider_memo();
         }
         Flow::On
     }

@@ -51,7 +51,7 @@ impl<C: Code, T: Text, S: Store> Machine<'_, C, T, S> {
         // What passing so much text may cost, and what the memo itself does.
         let fair = progress * 32 + words + super::matcher::MEMO_AFTER;
         let spent = self.spent.saturating_add_signed(self.given - self.fuel);
-        if spent < fair {
+        if spent < fair && !self.has(state::EAGER) {
             self.due = self.fuel.saturating_sub_unsigned(fair - spent);
             return;
         }

@@ -41,7 +41,7 @@ mod unicode;
 pub use budget::{Charge, Free, Limits};
 pub use error::{Error, Mistake, Refusal};
 pub use flags::Flags;
-pub use matcher::{Step, group, resume, start};
+pub use matcher::{Step, group, remember_at_once, resume, start};
 pub use program::{Code, Header, MAGIC, Program};
 pub use store::{Arena, Store};
 pub use text::Text;
