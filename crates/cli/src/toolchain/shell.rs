@@ -12,6 +12,31 @@ use super::error::ToolchainError;
 /// How many lines of a failed command's output its error repeats.
 const TAIL_LINES: usize = 20;
 
+/// What a user may have set for builds of other things, and must not steer this one.
+const STEERING: &[&str] = &[
+    "AR",
+    "AS",
+    "CC",
+    "CFLAGS",
+    "CPATH",
+    "CPPFLAGS",
+    "CXX",
+    "CXXFLAGS",
+    "CPLUS_INCLUDE_PATH",
+    "C_INCLUDE_PATH",
+    "LD",
+    "LDFLAGS",
+    "LD_LIBRARY_PATH",
+    "LIBRARY_PATH",
+    "LIBS",
+    "MAKEFLAGS",
+    "MAKELEVEL",
+    "MFLAGS",
+    "NM",
+    "RANLIB",
+    "STRIP",
+];
+
 /// Where a stage runs its commands.
 pub(super) struct Shell<'a> {
     stage: &'a str,
@@ -65,11 +90,13 @@ impl<'a> Shell<'a> {
             .current_dir(directory)
             .env("PATH", path)
             .env("LC_ALL", "C")
-            // A build must not be steered by what the user has set for builds of other things.
-            .envs([("CONFIG_SITE", "/dev/null"), ("MAKEFLAGS", ""), ("MFLAGS", "")])
+            .env("CONFIG_SITE", "/dev/null")
             .stdin(Stdio::null())
             .stdout(writer.try_clone().map_err(not_started)?)
             .stderr(writer);
+        for variable in STEERING {
+            command.env_remove(variable);
+        }
         let mut child = command.spawn().map_err(not_started)?;
         drop(command); // its ends of the pipe, or the reader below would wait for ever
 
