@@ -205,7 +205,7 @@ impl Space {
         }
     }
 
-    accessors!(load_u8 store_u8 u8, load_u16 store_u16 u16, load_u32 store_u32 u32);
+    accessors!(load_u8 store_u8 u8, load_u16 store_u16 u16, load_u32 store_u32 u32, load_u64 store_u64 u64);
 
     /// How exactly the ends of regions are kept.
     pub fn granularity(&self) -> Granularity {
