@@ -27,7 +27,11 @@ pub(crate) struct Run {
 /// Runs a process to its end.
 pub(crate) fn run(command: &mut Command) -> Result<Run> {
     let (cpu, start) = (children()?, Instant::now());
-    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().with_context(|| format!("cannot start {:?}", command.get_program()))?;
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot start {:?}", command.get_program()))?;
     let run = Run { wall: start.elapsed(), cpu: children()? - cpu, stdout: output.stdout };
     if !output.status.success() {
         bail!("{:?} ended with {}", command.get_program(), output.status);

@@ -6,12 +6,14 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod again;
+mod compiler;
 mod files;
+mod inspect;
 mod present;
 mod quantities;
 mod run;
-mod tools;
 mod toolchain;
+mod watch;
 
 /// Runs code you don't trust
 ///
@@ -29,30 +31,30 @@ enum Subcommands {
     /// Run a program in a cell
     Run(run::RunArgs),
     /// Run a program under a debugger: waits for gdb and says how to attach
-    Debug(tools::DebugArgs),
+    Debug(run::DebugArgs),
     /// Show what is in a program: segments, symbols, disassembly
-    Inspect(tools::InspectArgs),
+    Inspect(inspect::InspectArgs),
     /// Run a recording again, the same to the instruction
     Replay(again::ReplayArgs),
     /// Check a receipt by running again
     Verify(again::VerifyArgs),
     /// The C tool chain for Moxie
     #[command(subcommand)]
-    Toolchain(tools::ToolchainArgs),
+    Toolchain(compiler::ToolchainCommand),
     /// Compile C for the moxie cell: takes the options of gcc
-    Cc(tools::CcArgs),
+    Cc(compiler::CcArgs),
 }
 
 fn main() -> ExitCode {
     let command = Command::parse();
     let result = match &command.command {
         Subcommands::Run(args) => run::run(args),
-        Subcommands::Debug(args) => tools::debug(args),
-        Subcommands::Inspect(args) => tools::inspect(args),
+        Subcommands::Debug(args) => run::debug(args),
+        Subcommands::Inspect(args) => inspect::inspect(args),
         Subcommands::Replay(args) => again::replay(args),
         Subcommands::Verify(args) => again::verify(args),
-        Subcommands::Toolchain(args) => tools::toolchain(args),
-        Subcommands::Cc(args) => tools::cc(args),
+        Subcommands::Toolchain(args) => compiler::toolchain(args),
+        Subcommands::Cc(args) => compiler::cc(args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("oubliette: {error:#}");

@@ -9,8 +9,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use oubliette::{AnyCell, Bound, CellKind, Ending, Guest, Input, InterruptHandle, Limits, Outcome, Receipt, Recording, Report, Request, Standard, Task};
+use oubliette::{
+    AnyCell, Bound, CellKind, Ending, Guest, Input, InterruptHandle, Limits, Outcome, Receipt, Recording, Report, Request, Standard, Task,
+};
 
+use crate::watch::{self, Watch};
 use crate::{files, present, quantities};
 
 /// Flags that mean the same for every cell.
@@ -134,7 +137,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
     #[command(flatten)]
-    tools: crate::tools::Tools,
+    watch: Watch,
 }
 
 impl Job {
@@ -157,7 +160,8 @@ impl Job {
             .iter()
             .enumerate()
             .map(|(index, input)| {
-                let (name, file) = input.split_once('=').map_or((format!("data{index}"), input.as_str()), |(name, file)| (name.to_owned(), file));
+                let (name, file) =
+                    input.split_once('=').map_or((format!("data{index}"), input.as_str()), |(name, file)| (name.to_owned(), file));
                 Ok(Input::new(name, self.contents(file, &self.data_folders)?))
             })
             .collect::<Result<Vec<_>>>()?;
@@ -191,19 +195,20 @@ impl Job {
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     let request = args.job.request()?;
-    if args.tools.are_asked_for() {
+    if args.watch.is_asked_for() {
         if args.record.is_some() || args.receipt.is_some() {
             bail!("-t, -g and -p watch a run from inside; they do not go together with --record or --receipt");
         }
-        let outcome = crate::tools::run(&request, &args.tools)?;
-        return deliver(args, &outcome);
+        let outcome = watch::run(&request, &args.watch)?;
+        return deliver(args, outcome, &request);
     }
     let mut cell = request.open()?;
     if args.record.is_some() {
         cell.record();
     }
     let outcome = drive(&mut *cell, args.job.common.json)?;
-    let recording = cell.journal().map(|journal| Recording { request: request.clone(), journal: journal.clone(), end: Ending::of(&outcome) });
+    let recording =
+        cell.journal().map(|journal| Recording { request: request.clone(), journal: journal.clone(), end: Ending::of(&outcome) });
     if let (Some(path), Some(recording)) = (&args.record, &recording) {
         let mut bytes = Vec::new();
         recording.save(&mut bytes)?;
@@ -216,7 +221,31 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
             Err(error) => eprintln!("oubliette: {error}"),
         }
     }
-    deliver(args, &outcome)
+    deliver(args, outcome, &request)
+}
+
+/// `oubliette debug`
+#[derive(Args, Debug)]
+pub(crate) struct DebugArgs {
+    #[command(flatten)]
+    job: Job,
+    /// Port of the loopback address, or path of a Unix socket, to wait for gdb on
+    #[arg(short = 'g', value_name = "PORT|SOCKET", default_value = "0", hide_default_value = true)]
+    gdb: String,
+    /// Write the output here instead of to standard output; - is standard output
+    #[arg(short = 'o', value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Runs the command: `run -g`, on any free port.
+pub(crate) fn debug(args: &DebugArgs) -> Result<ExitCode> {
+    run(&RunArgs {
+        job: args.job.clone(),
+        output: args.output.clone(),
+        record: None,
+        receipt: None,
+        watch: Watch::debugger(args.gdb.clone()),
+    })
 }
 
 /// Runs a cell to its end, with Ctrl-C as the interrupt and a display for whoever waits.
@@ -246,7 +275,8 @@ impl Display {
             if stopped.recv_timeout(Self::PATIENCE) != Err(Timeout) {
                 return;
             }
-            let style = ProgressStyle::with_template("{spinner} running for {elapsed}, {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let style =
+                ProgressStyle::with_template("{spinner} running for {elapsed}, {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
             let bar = ProgressBar::new_spinner().with_style(style);
             bar.set_elapsed(Self::PATIENCE);
             while stopped.recv_timeout(Duration::from_millis(200)) == Err(Timeout) {
@@ -269,7 +299,12 @@ impl Drop for Display {
 }
 
 /// Puts output, state and report where they were asked for.
-fn deliver(args: &RunArgs, outcome: &Outcome) -> Result<ExitCode> {
+fn deliver(args: &RunArgs, mut outcome: Outcome, request: &Request) -> Result<ExitCode> {
+    // A run that was stopped has addresses only: looking names up takes time that an embedder who goes on would rather not spend.
+    if !outcome.trace.is_empty() && outcome.trace.iter().all(|frame| frame.function.is_none()) {
+        outcome.trace = watch::symbols(request).explain(&outcome.trace);
+    }
+    let outcome = &outcome;
     if let Some(path) = args.output.as_deref() {
         files::replace(path, &outcome.output)?;
     }

@@ -45,7 +45,9 @@ impl CellKind {
     pub fn detect(name: &str, bytes: &[u8]) -> Result<Self, Error> {
         if let Some(elf) = bytes.strip_prefix(b"\x7fELF") {
             let little = elf.get(1) == Some(&1);
-            let machine = elf.get(14..16).map(|field| if little { u16::from_le_bytes([field[0], field[1]]) } else { u16::from_be_bytes([field[0], field[1]]) });
+            let machine = elf
+                .get(14..16)
+                .map(|field| if little { u16::from_le_bytes([field[0], field[1]]) } else { u16::from_be_bytes([field[0], field[1]]) });
             return match machine {
                 Some(machine) if MOXIE_MACHINES.contains(&machine) => Ok(Self::Moxie),
                 Some(machine) => Err(Error::Program(format!(

@@ -27,8 +27,8 @@ mod request;
 
 pub use builder::{Builder, Cell, Kind, Snapshot};
 pub use cell::{
-    AnyCell, Argument, Bound, Call, CellId, Error, Group, GuestError, Hatch, HostObject, HostResult, IBig, IndexMap, Input, InterruptHandle, Limits, Offer,
-    Operation, Outcome, Ref, Stop, Task, Ticket, TraceFrame, TransferError, Trap, TrapKind, Usage, Value,
+    AnyCell, Argument, Bound, Call, CellId, Error, Group, GuestError, Hatch, HostObject, HostResult, IBig, IndexMap, Input,
+    InterruptHandle, Limits, Offer, Operation, Outcome, Ref, Stop, Task, Ticket, TraceFrame, TransferError, Trap, TrapKind, Usage, Value,
 };
 pub use kind::CellKind;
 pub use offers::Standard;
@@ -37,14 +37,11 @@ pub use recording::{Ending, Recording, Replayed};
 pub use report::{Json, Report, sha256};
 pub use request::{Guest, Request};
 
-pub use ::moxie as moxie_engine;
-
 impl Kind for ::moxie::Moxie {
     type Options = ::moxie::Options;
 
-    fn open(options: &Self::Options, limits: &Limits) -> Result<Self, Error> {
-        let _ = limits;
-        Self::new(options.clone())
+    fn open(options: &Self::Options, _limits: &Limits) -> Result<Self, Error> {
+        Ok(Self::new(*options))
     }
 }
 

@@ -40,7 +40,8 @@ impl Standard {
             }),
             Self::Random => Offer::function(|call| {
                 let length = call.value(0)?.as_i64().filter(|length| (0..=MOST_RANDOM).contains(length));
-                let length = length.ok_or_else(|| GuestError::new("RangeError", format!("random takes a length from 0 to {MOST_RANDOM}")))?;
+                let length =
+                    length.ok_or_else(|| GuestError::new("RangeError", format!("random takes a length from 0 to {MOST_RANDOM}")))?;
                 let mut bytes = vec![0; usize::try_from(length)?];
                 getrandom::fill(&mut bytes).map_err(|error| GuestError::new("Unavailable", error.to_string()))?;
                 Ok(Value::Bytes(bytes).into())

@@ -125,7 +125,11 @@ impl Receipt {
     ///
     /// # Errors
     /// [`Error::Invalid`] when something is missing or not what its hash says.
-    pub fn verify(&self, mut find: impl FnMut(&Hashed) -> Result<Arc<[u8]>, Error>, recording: Option<&Recording>) -> Result<Verdict, Error> {
+    pub fn verify(
+        &self,
+        mut find: impl FnMut(&Hashed) -> Result<Arc<[u8]>, Error>,
+        recording: Option<&Recording>,
+    ) -> Result<Verdict, Error> {
         let mut fetch = |hashed: &Hashed| -> Result<Arc<[u8]>, Error> {
             let bytes = find(hashed)?;
             if sha256(&bytes) != hashed.sha256 {
@@ -133,16 +137,26 @@ impl Receipt {
             }
             Ok(bytes)
         };
-        let mut all = |list: &[Hashed]| -> Result<Vec<Input>, Error> { list.iter().map(|hashed| Ok(Input { name: hashed.name.clone(), bytes: fetch(hashed)? })).collect() };
+        let mut all = |list: &[Hashed]| -> Result<Vec<Input>, Error> {
+            list.iter().map(|hashed| Ok(Input { name: hashed.name.clone(), bytes: fetch(hashed)? })).collect()
+        };
         let task = Task {
             programs: all(&self.programs)?,
             inputs: all(&self.inputs)?,
-            state: self.state.as_ref().map(|state| all(std::slice::from_ref(state))).transpose()?.and_then(|mut found| found.pop()).map(|input| input.bytes),
+            state: self
+                .state
+                .as_ref()
+                .map(|state| all(std::slice::from_ref(state)))
+                .transpose()?
+                .and_then(|mut found| found.pop())
+                .map(|input| input.bytes),
         };
         let request = Request { task, limits: self.limits, offers: self.offers.clone(), guest: self.guest.clone() };
         let journal = match (&self.journal, recording) {
             (None, _) => None,
-            (Some(_), None) => return Err(Error::Invalid("the world had a say in this run: give its recording too, with --record FILE".into())),
+            (Some(_), None) => {
+                return Err(Error::Invalid("the world had a say in this run: give its recording too, with --record FILE".into()));
+            }
             (Some(expected), Some(recording)) => {
                 if sha256(&recording.journal.to_bytes()?) != *expected {
                     return Err(Error::Invalid("this recording is not the one that the receipt names".into()));

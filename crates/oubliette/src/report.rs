@@ -60,8 +60,16 @@ impl<'a> Report<'a> {
             stderr: String::from_utf8_lossy(&outcome.stderr).into_owned(),
             output: Buffer { bytes: &outcome.output, whole: with_output },
             state: outcome.state.as_deref().map(|bytes| Buffer { bytes, whole: with_state }),
-            error: outcome.error().map(|error| JsonError { name: error.name, message: error.message, trace: error.trace.into_iter().map(JsonFrame::from).collect() }),
-            trap: if let Stop::Trapped(trap) = &outcome.stop { Some(JsonTrap { kind: trap.kind.name(), address: trap.address }) } else { None },
+            error: outcome.error().map(|error| JsonError {
+                name: error.name,
+                message: error.message,
+                trace: error.trace.into_iter().map(JsonFrame::from).collect(),
+            }),
+            trap: if let Stop::Trapped(trap) = &outcome.stop {
+                Some(JsonTrap { kind: trap.kind.name(), address: trap.address })
+            } else {
+                None
+            },
             tickets: if let Stop::Waiting(tickets) = &outcome.stop { Some(tickets.iter().map(|ticket| ticket.0).collect()) } else { None },
             extra: outcome.extra.iter().map(|(name, value)| (*name, Json(value))).collect(),
         }

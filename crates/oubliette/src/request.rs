@@ -51,7 +51,7 @@ impl Request {
     /// Misuse, or a program that is none.
     pub fn open(&self) -> Result<Box<dyn AnyCell>, Error> {
         let mut cell: Box<dyn AnyCell> = match &self.guest {
-            Guest::Moxie(options) => Box::new(crate::moxie().limits(self.limits).options(options.clone()).build()?.into_inner()),
+            Guest::Moxie(options) => Box::new(crate::moxie().limits(self.limits).options(*options).build()?.into_inner()),
         };
         for standard in &self.offers {
             cell.offer(standard.name(), standard.offer())?;

@@ -19,7 +19,10 @@ fn arrows() -> BTreeMap<String, BTreeSet<String>> {
         .packages
         .iter()
         .map(|package| {
-            let inner = package.dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Normal && ours.contains(&dependency.name));
+            let inner = package
+                .dependencies
+                .iter()
+                .filter(|dependency| dependency.kind == DependencyKind::Normal && ours.contains(&dependency.name));
             (short(&package.name), inner.map(|dependency| short(&dependency.name)).collect())
         })
         .collect()
@@ -44,7 +47,9 @@ fn arrows_only_go_down() {
     ];
     let allowed: BTreeMap<_, _> = allowed.iter().copied().collect();
     for (name, dependencies) in arrows() {
-        let may = allowed.get(name.as_str()).unwrap_or_else(|| panic!("the crate `{name}` has no place in the house: say in this test what it may depend on"));
+        let may = allowed
+            .get(name.as_str())
+            .unwrap_or_else(|| panic!("the crate `{name}` has no place in the house: say in this test what it may depend on"));
         for dependency in dependencies {
             assert!(may.contains(&dependency.as_str()), "`{name}` must not depend on `{dependency}`");
         }
@@ -96,7 +101,11 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
 /// Lines of code, comments and strings' continuation lines aside.
 fn code_lines(path: &Path) -> Vec<(usize, String)> {
     let text = fs::read_to_string(path).expect("readable");
-    text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")).map(|(number, line)| (number + 1, line.to_owned())).collect()
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        .map(|(number, line)| (number + 1, line.to_owned()))
+        .collect()
 }
 
 #[test]
@@ -116,7 +125,8 @@ fn unsafe_stands_in_its_rooms_only() {
     }
     for name in ["cell", "javascript", "ruby", "wire", "oubliette", "cli"] {
         let source = root().join("crates").join(name).join("src");
-        let text = fs::read_to_string(source.join("lib.rs")).or_else(|_| fs::read_to_string(source.join("main.rs"))).expect("a crate's root");
+        let text =
+            fs::read_to_string(source.join("lib.rs")).or_else(|_| fs::read_to_string(source.join("main.rs"))).expect("a crate's root");
         assert!(text.contains("#![forbid(unsafe_code)]"), "crates/{name} does not forbid unsafe code");
     }
 }
@@ -144,7 +154,8 @@ fn engines_name_no_file_network_process_clock_or_random_number() {
 fn every_crate_says_what_it_is() {
     for entry in fs::read_dir(root().join("crates")).expect("crates/").flatten() {
         let source = entry.path().join("src");
-        let text = fs::read_to_string(source.join("lib.rs")).or_else(|_| fs::read_to_string(source.join("main.rs"))).expect("a crate's root");
+        let text =
+            fs::read_to_string(source.join("lib.rs")).or_else(|_| fs::read_to_string(source.join("main.rs"))).expect("a crate's root");
         assert!(text.starts_with("//! "), "{} does not open with what it is", source.display());
     }
 }

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use super::Symbols;
+use crate::engine::{MOST_FRAMES, Sampler};
+use crate::machine::Machine;
 
 /// Samples of a run: one each time a fixed number of units has been used, so the same run gives the same profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,7 +67,10 @@ impl Profile {
     pub fn write_folded(&self, to: &mut dyn Write, symbols: &Symbols) -> io::Result<()> {
         let mut lines: BTreeMap<String, u64> = BTreeMap::new();
         for (stack, count) in &self.stacks {
-            let names: Vec<_> = stack.iter().map(|address| symbols.function_at(*address).map_or_else(|| format!("{address:#x}"), |symbol| symbol.name.clone())).collect();
+            let names: Vec<_> = stack
+                .iter()
+                .map(|address| symbols.function_at(*address).map_or_else(|| format!("{address:#x}"), |symbol| symbol.name.clone()))
+                .collect();
             *lines.entry(names.join(";")).or_default() += count;
         }
         for (names, count) in lines {
@@ -120,6 +127,28 @@ impl Profile {
             to.write_all(&u32::try_from(*count).unwrap_or(u32::MAX).to_le_bytes())?;
         }
         Ok(())
+    }
+}
+
+/// Fills a [`Profile`] while a program runs; both sides hold it.
+#[derive(Debug)]
+pub struct ProfileSampler {
+    profile: Arc<Mutex<Profile>>,
+    symbols: Arc<Symbols>,
+}
+
+impl ProfileSampler {
+    /// A sampler and the profile that it fills.
+    pub fn new(interval: u64, symbols: Arc<Symbols>) -> (Self, Arc<Mutex<Profile>>) {
+        let profile = Arc::new(Mutex::new(Profile::new(interval)));
+        (Self { profile: Arc::clone(&profile), symbols }, profile)
+    }
+}
+
+impl Sampler for ProfileSampler {
+    fn sample(&mut self, machine: &Machine) {
+        let callers = machine.callers(MOST_FRAMES);
+        self.profile.lock().unwrap_or_else(PoisonError::into_inner).add(machine.cpu.pc, &callers, &self.symbols);
     }
 }
 

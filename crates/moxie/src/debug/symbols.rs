@@ -1,9 +1,8 @@
 //! Names and lines for addresses: from DWARF where the program has it, from the symbol table without, from nothing else.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use addr2line::gimli;
 use cell::TraceFrame;
 use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
 
@@ -28,12 +27,13 @@ pub struct Symbol {
 pub struct Symbols {
     /// Sorted by address.
     symbols: Vec<Symbol>,
-    lines: Vec<addr2line::Context<gimli::EndianArcSlice<gimli::LittleEndian>>>,
+    /// Behind a lock, because it reads its tables when it is first asked.
+    lines: Mutex<Vec<addr2line::Context<Slice>>>,
 }
 
 impl std::fmt::Debug for Symbols {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Symbols").field("symbols", &self.symbols.len()).field("with_lines", &self.lines.len()).finish()
+        f.debug_struct("Symbols").field("symbols", &self.symbols.len()).finish_non_exhaustive()
     }
 }
 
@@ -41,6 +41,7 @@ impl Symbols {
     /// Reads the tables of executables; the bytes are not trusted.
     pub fn read<'a>(executables: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut found = Self::default();
+        let mut lines = Vec::new();
         for bytes in executables {
             let Ok(file) = object::File::parse(bytes) else { continue };
             found.symbols.extend(file.symbols().filter_map(|symbol| {
@@ -49,9 +50,11 @@ impl Symbols {
                 if symbol.is_undefined() || !matches!(kind, SymbolKind::Text | SymbolKind::Data | SymbolKind::Unknown) {
                     return None;
                 }
-                let is_function = kind == SymbolKind::Text || kind == SymbolKind::Unknown && symbol.section_index().is_some_and(|index| {
-                    file.section_by_index(index).is_ok_and(|section| section.kind() == object::SectionKind::Text)
-                });
+                let is_function = kind == SymbolKind::Text
+                    || kind == SymbolKind::Unknown
+                        && symbol.section_index().is_some_and(|index| {
+                            file.section_by_index(index).is_ok_and(|section| section.kind() == object::SectionKind::Text)
+                        });
                 Some(Symbol {
                     address: u32::try_from(symbol.address()).ok()?,
                     size: u32::try_from(symbol.size()).unwrap_or(u32::MAX),
@@ -62,9 +65,10 @@ impl Symbols {
             if bytes.len() <= MOST_DEBUG
                 && let Some(context) = line_context(&file)
             {
-                found.lines.push(context);
+                lines.push(context);
             }
         }
+        found.lines = Mutex::new(lines);
         found.symbols.sort_by(|a, b| (a.address, b.is_function).cmp(&(b.address, a.is_function)));
         found
     }
@@ -89,10 +93,28 @@ impl Symbols {
             .find(|symbol| symbol.is_function && (symbol.size == 0 || address - symbol.address < symbol.size))
     }
 
+    /// A trace with names and lines, from one with addresses only: the innermost is an instruction's, the others are where callers go on.
+    pub fn explain(&self, trace: &[TraceFrame]) -> Vec<TraceFrame> {
+        let mut explained = Vec::new();
+        for (at, frame) in trace.iter().enumerate() {
+            let Some(address) = frame.address.and_then(|address| u32::try_from(address).ok()) else {
+                explained.push(frame.clone());
+                continue;
+            };
+            // The call is the instruction before the return address; any byte of it finds its line. The shortest is two bytes long.
+            let mut frames = self.frames_at(if at == 0 { address } else { address.wrapping_sub(2) });
+            for frame in &mut frames {
+                frame.address = Some(u64::from(address));
+            }
+            explained.append(&mut frames);
+        }
+        explained
+    }
+
     /// The frames that an address stands for: one, and more where functions were inlined into each other, innermost first.
     pub fn frames_at(&self, address: u32) -> Vec<TraceFrame> {
         let mut frames = Vec::new();
-        for context in &self.lines {
+        for context in self.lines.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             let Ok(mut found) = context.find_frames(u64::from(address)).skip_all_loads() else { continue };
             // A chain of inlined functions longer than this is not one that a compiler makes.
             while frames.len() < 64
