@@ -45,18 +45,86 @@ impl Random {
 }
 
 const ATOMS: &[&str] = &[
-    "a", "b", "c", "ab", "abc", "A", ".", "\\d", "\\w", "\\s", "\\W", "\\b", "\\B", "^", "$", "[ab]", "[^a]", "[a-c]",
-    "[^]", "[]", "\\1", "\\2", "1", " ", "\\n", "-", "[\\w-]", "(?=a)", "(?!b)", "(?<=a)", "(?<!b)", "\u{1F600}", "\u{e9}",
-    "\u{3b1}", "\\u{1F600}", "\\ud83d", "\\x61", "s", "k", "\u{17f}", "\u{212a}", "[\\d-x]", "\\cA", "\\0", "\\07", "{",
-    "}", "]", "\\k<n>", "\\p{L}", "[^\\p{Lu}]", "\\P{Ll}", "[\\s\\S]", "\\/", "\\-", "\\k", "\\8", "[\\b]", "a{2,1}", "{2}", "\u{df}", "\u{1e9e}",
-    "[a&&b]", "[\\w--a]", "[[a-c]&&[b-d]]", "[\\q{ab|c}a]", "[^[ab]]", "\\u0061", "\\u{61}", "[\\w--[ab]]", "\\p{RGI_Emoji_Flag_Sequence}",
+    "a",
+    "b",
+    "c",
+    "ab",
+    "abc",
+    "A",
+    ".",
+    "\\d",
+    "\\w",
+    "\\s",
+    "\\W",
+    "\\b",
+    "\\B",
+    "^",
+    "$",
+    "[ab]",
+    "[^a]",
+    "[a-c]",
+    "[^]",
+    "[]",
+    "\\1",
+    "\\2",
+    "1",
+    " ",
+    "\\n",
+    "-",
+    "[\\w-]",
+    "(?=a)",
+    "(?!b)",
+    "(?<=a)",
+    "(?<!b)",
+    "\u{1F600}",
+    "\u{e9}",
+    "\u{3b1}",
+    "\\u{1F600}",
+    "\\ud83d",
+    "\\x61",
+    "s",
+    "k",
+    "\u{17f}",
+    "\u{212a}",
+    "[\\d-x]",
+    "\\cA",
+    "\\0",
+    "\\07",
+    "{",
+    "}",
+    "]",
+    "\\k<n>",
+    "\\p{L}",
+    "[^\\p{Lu}]",
+    "\\P{Ll}",
+    "[\\s\\S]",
+    "\\/",
+    "\\-",
+    "\\k",
+    "\\8",
+    "[\\b]",
+    "a{2,1}",
+    "{2}",
+    "\u{df}",
+    "\u{1e9e}",
+    "[a&&b]",
+    "[\\w--a]",
+    "[[a-c]&&[b-d]]",
+    "[\\q{ab|c}a]",
+    "[^[ab]]",
+    "\\u0061",
+    "\\u{61}",
+    "[\\w--[ab]]",
+    "\\p{RGI_Emoji_Flag_Sequence}",
 ];
 
-const QUANTIFIERS: &[&str] =
-    &["*", "+", "?", "*?", "+?", "??", "{2}", "{1,2}", "{0,1}", "{2,}", "{0}", "{1,3}?", "{2,}?", "{,2}", "{0,2}"];
+/// For nested loops: few characters, so that much of it matches.
+const DEEP_ATOMS: &[&str] = &["a", "b", "a", "b", "ab", "[ab]", "\\b", "^", "$", "(a)", "(b)", "(?=a)", "(?!b)", "(?<=a)", "(?<!b)", "."];
 
-fn pattern(random: &mut Random, depth: u64, out: &mut String) {
-    let alternatives = if random.below(3) == 0 { 1 + random.below(3) } else { 1 };
+const QUANTIFIERS: &[&str] = &["*", "+", "?", "*?", "+?", "??", "{2}", "{1,2}", "{0,1}", "{2,}", "{0}", "{1,3}?", "{2,}?", "{,2}", "{0,2}"];
+
+fn pattern(random: &mut Random, depth: u64, deep: bool, out: &mut String) {
+    let alternatives = if random.below(if deep { 2 } else { 3 }) == 0 { 1 + random.below(3) } else { 1 };
     for i in 0..alternatives {
         if i > 0 {
             out.push('|');
@@ -64,9 +132,12 @@ fn pattern(random: &mut Random, depth: u64, out: &mut String) {
         for _ in 0..random.below(4) {
             if depth > 0 && random.below(3) == 0 {
                 let open = ["(", "(", "(?:", "(?:", "(?=", "(?!", "(?<=", "(?<!", "(?<n>"];
-                out.push_str(random.pick(&open));
-                pattern(random, depth - 1, out);
+                let open = if deep { &open[..8] } else { &open };
+                out.push_str(random.pick(open));
+                pattern(random, depth - 1, deep, out);
                 out.push(')');
+            } else if deep {
+                out.push_str(random.pick(DEEP_ATOMS));
             } else {
                 // Mostly the plain ones.
                 let few = if random.below(2) == 0 { 18 } else { ATOMS.len() };
@@ -139,20 +210,23 @@ fn main() {
     let mut random = Random(arguments.next().unwrap_or(1));
     let batches = arguments.next().unwrap_or(20);
     let (mut compared, mut different) = (0, 0);
-    for _ in 0..batches {
+    for batch in 0..batches {
+        let deep = batch % 2 == 1;
         let mut cases = Vec::new();
         let mut input = String::new();
         for _ in 0..4000 {
             let mut source = String::new();
-            pattern(&mut random, 3, &mut source);
+            pattern(&mut random, 3 + u64::from(deep), deep, &mut source);
             let mut flags = String::new();
             for flag in ["i", "m", "s", "u", "v", "y"] {
-                if random.below(4) == 0 && !(flag == "v" && flags.contains('u')) {
+                if random.below(if deep { 16 } else { 4 }) == 0 && !(flag == "v" && flags.contains('u')) {
                     flags.push_str(flag);
                 }
             }
             let letters = ["a", "a", "b", "c", "A", "1", " ", "\n", "s", "k", "\u{e9}", "\u{1F600}", "\u{17f}", "-"];
-            let subject: String = (0..random.below(9)).map(|_| random.pick(&letters)).collect();
+            let letters = if deep { &letters[1..3] } else { &letters[..] };
+            let length = random.below(if deep { 12 } else { 9 });
+            let subject: String = (0..length).map(|_| random.pick(letters)).collect();
             let mut subject: Vec<u16> = subject.encode_utf16().collect();
             if random.below(8) == 0 {
                 subject.push(0xD83D);
@@ -162,12 +236,8 @@ fn main() {
             input += &format!("{}|{flags}|{}\n", join(&pattern), join(&subject));
             cases.push((source, pattern, flags, subject));
         }
-        let mut node = Command::new("node")
-            .args(["-e", NODE])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("node can be started");
+        let mut node =
+            Command::new("node").args(["-e", NODE]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("node can be started");
         let mut stdin = node.stdin.take().expect("a pipe");
         let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
         let output = node.wait_with_output().expect("node ends");

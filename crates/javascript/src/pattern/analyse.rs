@@ -37,6 +37,11 @@ impl First {
         !(self.high && other.high) && self.low.iter().zip(other.low).all(|(a, b)| a & b == 0)
     }
 
+    /// Whether what comes next decides between the two.
+    pub(crate) fn excludes(&self, other: &First) -> bool {
+        self.disjoint(other) && !(self.end && other.end)
+    }
+
     pub(crate) fn contains(&self, unit: u32) -> bool {
         match self.low.get(unit as usize / 64) {
             Some(bits) => bits >> (unit % 64) & 1 != 0,
@@ -141,8 +146,7 @@ pub(crate) fn analyse(tree: &Tree, budget: &mut Budget<'_>) -> Result<Vec<Facts>
             }
             Node::Alternatives(list) => {
                 budget.work(u64::from(list.count))?;
-                let mut all =
-                    Facts { empty: false, zero_width: true, open: false, first: First::NONE, anchor: Anchor::Start };
+                let mut all = Facts { empty: false, zero_width: true, open: false, first: First::NONE, anchor: Anchor::Start };
                 for &item in tree.list(list) {
                     let item = of(item);
                     all.first = all.first.union(item.first);

@@ -138,8 +138,8 @@ impl Parser<'_, '_, '_> {
                 }
             },
             '0' if !self.unit(0).is_some_and(|u| (0x30..0x3A).contains(&u)) => 0,
-            '0'..='9' if self.unicode && in_class => return Err(wrong(Mistake::InvalidClassEscape, at)),
-            '0'..='9' if self.unicode => return Err(wrong(Mistake::InvalidDecimalEscape, at)),
+            '0'..='7' if self.unicode && in_class => return Err(wrong(Mistake::InvalidClassEscape, at)),
+            '0'..='7' if self.unicode => return Err(wrong(Mistake::InvalidDecimalEscape, at)),
             '0'..='7' => {
                 self.at = at;
                 self.octal()
@@ -305,9 +305,7 @@ impl Parser<'_, '_, '_> {
         let Some(letter) = self.unit(1) else { return self.wrong(Mistake::EscapeAtEnd) };
         self.at += 1;
         match u8::try_from(letter) {
-            Ok(b'd' | b'D' | b's' | b'S' | b'w' | b'W') => {
-                Ok(Member::Set(Strings { set: self.class_escape()?, strings: Vec::new() }))
-            }
+            Ok(b'd' | b'D' | b's' | b'S' | b'w' | b'W') => Ok(Member::Set(Strings { set: self.class_escape()?, strings: Vec::new() })),
             Ok(b'p' | b'P') if self.unicode => self.property(Mistake::InvalidClassPropertyName).map(Member::Set),
             _ => self.character_escape(true).map(Member::Char),
         }
@@ -423,12 +421,8 @@ impl Parser<'_, '_, '_> {
                 let may_have_strings = matches!(&member, Member::Set(s) if !s.strings.is_empty());
                 Ok((member, may_have_strings))
             }
-            Ok(b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'/' | b'-' | b'|') => {
-                self.wrong(Mistake::InvalidCharacterInClass)
-            }
-            Ok(c) if b"&!#$%*+,.:;<=>?@^`~".contains(&c) && self.unit(1) == Some(unit) => {
-                self.wrong(Mistake::InvalidClassSetOperation)
-            }
+            Ok(b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'/' | b'-' | b'|') => self.wrong(Mistake::InvalidCharacterInClass),
+            Ok(c) if b"&!#$%*+,.:;<=>?@^`~".contains(&c) && self.unit(1) == Some(unit) => self.wrong(Mistake::InvalidClassSetOperation),
             _ => Ok((Member::Char(self.take().unwrap_or(0)), false)),
         }
     }

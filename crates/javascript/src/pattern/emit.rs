@@ -53,19 +53,43 @@ struct Context {
 }
 
 enum Task {
-    Node { id: Id, context: Context, follow: First },
+    Node {
+        id: Id,
+        context: Context,
+        follow: First,
+    },
     /// Characters of a concatenation, as a run of list entries.
     Text(List),
     /// One word.
     Word(u32),
     /// Before alternative `next`. `rest`: what each alternative and those after it begin with.
-    Alternatives { list: List, next: u32, split: u32, jumps: u32, rest: Vec<First>, context: Context, follow: First },
+    Alternatives {
+        list: List,
+        next: u32,
+        split: u32,
+        jumps: u32,
+        rest: Vec<First>,
+        context: Context,
+        follow: First,
+    },
     /// Behind the body of a loop: a jump to its head, if it repeats, then the way out.
-    LoopEnd { head: u32, repeats: bool },
+    LoopEnd {
+        head: u32,
+        repeats: bool,
+    },
     /// Behind the body of a loop that is left at its end.
-    LoopBack { head: u32, lazy: bool, context: Context, body: First, follow: First },
+    LoopBack {
+        head: u32,
+        lazy: bool,
+        context: Context,
+        body: First,
+        follow: First,
+    },
     /// Behind a look-around's body.
-    LookEnd { number: u32, start: u32 },
+    LookEnd {
+        number: u32,
+        start: u32,
+    },
 }
 
 struct Emitter<'t, 'b, 'c> {
@@ -156,15 +180,7 @@ impl Emitter<'_, '_, '_> {
             self.word(0)?;
         }
         self.later(op::MATCH, 0)?;
-        let context = Context {
-            back: false,
-            in_look: false,
-            wanted: true,
-            marks: 0,
-            outer_marks: 0,
-            counters: 0,
-            outer_counters: 0,
-        };
+        let context = Context { back: false, in_look: false, wanted: true, marks: 0, outer_marks: 0, counters: 0, outer_counters: 0 };
         self.task(Task::Node { id: self.tree.root, context, follow: First::ANY })?;
         while let Some(task) = self.tasks.pop() {
             match task {
@@ -182,7 +198,7 @@ impl Emitter<'_, '_, '_> {
                 }
                 Task::LoopBack { head, lazy, context, body, follow } => {
                     let (prefer_head, prefer_exit) = (op::SPLIT_AWAY, op::SPLIT);
-                    if !context.back && body.disjoint(&follow) && !(body.end && follow.end) {
+                    if !context.back && body.excludes(&follow) {
                         self.branch(op::BRANCH_AWAY, head, context, &body)?;
                     } else {
                         self.op(if lazy { prefer_exit } else { prefer_head }, head)?;
@@ -229,9 +245,7 @@ impl Emitter<'_, '_, '_> {
                 Assert::StartOfLine => self.op(op::START_OF_LINE, 0),
                 Assert::End => self.op(op::END, 0),
                 Assert::EndOfLine => self.op(op::END_OF_LINE, 0),
-                Assert::Boundary { negated, folded } => {
-                    self.op(op::BOUNDARY, u32::from(negated) | u32::from(folded) << 1)
-                }
+                Assert::Boundary { negated, folded } => self.op(op::BOUNDARY, u32::from(negated) | u32::from(folded) << 1),
             },
             Node::Look(look) => self.look(look, context),
             Node::BackReference { groups, fold } => {
@@ -377,7 +391,7 @@ impl Emitter<'_, '_, '_> {
             self.deepest_key = self.deepest_key.max(counters);
         }
         let first = if context.in_look { first | point::IN_LOOK } else { first };
-        let words = [first, self.marks + context.outer_marks | marks << 16, context.outer_counters | counters << 16];
+        let words = [first, (self.marks + context.outer_marks) | marks << 16, context.outer_counters | counters << 16];
         let number = self.points.len() as u32;
         self.budget.push(&mut self.points, words)?;
         self.word(number)
@@ -468,7 +482,7 @@ impl Emitter<'_, '_, '_> {
         if next + 1 < list.count {
             let this = self.facts[id as usize].first_with(follow);
             match rest.get(next as usize + 1) {
-                Some(others) if this.disjoint(others) && !(this.end && others.end) => {
+                Some(others) if this.excludes(others) => {
                     self.branch(op::BRANCH, 0, context, &this)?;
                 }
                 _ => {
@@ -494,14 +508,8 @@ impl Emitter<'_, '_, '_> {
         self.looks[look.index as usize] = start;
         self.op(op::LOOK, 0)?;
         self.word(word)?;
-        let inner = Context {
-            back: look.behind,
-            in_look: true,
-            wanted,
-            outer_marks: context.marks,
-            outer_counters: context.counters,
-            ..context
-        };
+        let inner =
+            Context { back: look.behind, in_look: true, wanted, outer_marks: context.marks, outer_counters: context.counters, ..context };
         self.task(Task::LookEnd { number: look.index, start })?;
         self.task(Task::Node { id: look.child, context: inner, follow: First::ANY })
     }
@@ -523,12 +531,13 @@ impl Emitter<'_, '_, '_> {
             return Ok(());
         }
         let checked = child.empty && repeat.max > repeat.min;
-        let counted = !matches!((repeat.min, repeat.max), (0, 1 | INFINITE)) && !(repeat.min == 1 && repeat.max == INFINITE && !child.empty);
-        let inner = Context {
-            marks: context.marks + u32::from(checked),
-            counters: context.counters + u32::from(counted),
-            ..context
+        let plain = match (repeat.min, repeat.max) {
+            (0, 1 | INFINITE) => true,
+            (1, INFINITE) => !child.empty,
+            _ => false,
         };
+        let counted = !plain;
+        let inner = Context { marks: context.marks + u32::from(checked), counters: context.counters + u32::from(counted), ..context };
         self.most_marks = self.most_marks.max(inner.marks);
         self.most_counters = self.most_counters.max(inner.counters);
         if inner.marks >= 0xFFFF - self.marks.min(0xFFFE) || inner.counters >= 0xFFFF {
@@ -539,8 +548,14 @@ impl Emitter<'_, '_, '_> {
         let loops = repeat.max > 1;
         // What an iteration can be followed by: another one, or what follows the loop.
         let body = child.first_with(follow);
-        let inside = if context.back { First::ANY } else if loops { body.union(follow) } else { follow };
-        let decided = !context.back && !child.open && body.disjoint(&follow) && !(body.end && follow.end);
+        let inside = if context.back {
+            First::ANY
+        } else if loops {
+            body.union(follow)
+        } else {
+            follow
+        };
+        let decided = !context.back && !child.open && body.excludes(&follow);
         let (prefer_on, prefer_away) = (op::SPLIT, op::SPLIT_AWAY);
 
         if counted {

@@ -86,11 +86,11 @@ impl<C: Code, T: Text, S: Store> Machine<'_, C, T, S> {
                 return false;
             }
         }
-        let height = self.top - self.stack;
+        let height = self.top.saturating_sub(self.stack);
         self.fuel -= i64::from(height >> 4);
         self.store.copy(self.stack, self.stack + count, height);
         if self.look >= self.stack {
-            self.look += count;
+            self.look = self.look.saturating_add(count);
         }
         self.stack += count;
         self.top += count;

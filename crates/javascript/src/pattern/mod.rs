@@ -33,6 +33,8 @@ mod matcher;
 mod memo;
 mod parse;
 mod program;
+mod repeat;
+mod run;
 mod set;
 mod store;
 mod text;

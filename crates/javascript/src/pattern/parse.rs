@@ -47,7 +47,11 @@ enum Opening {
     Capture(u32),
     /// With a name, which is the last of the open ones.
     Named(u32),
-    Look { behind: bool, negative: bool, index: u32 },
+    Look {
+        behind: bool,
+        negative: bool,
+        index: u32,
+    },
 }
 
 /// An open group.
@@ -668,10 +672,7 @@ impl Parser<'_, '_, '_> {
             if c == u32::from('>') && !name.is_empty() {
                 break;
             }
-            if c == u32::from('\\') {
-                if !self.eat('u') {
-                    return self.wrong(Mistake::InvalidUnicodeEscape);
-                }
+            if c == u32::from('\\') && self.eat('u') {
                 c = match self.unicode_escape(true)? {
                     Some(c) => c,
                     None => return self.wrong(Mistake::InvalidUnicodeEscape),

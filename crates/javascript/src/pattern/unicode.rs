@@ -12,8 +12,8 @@ use std::sync::OnceLock;
 
 use icu_casemap::CaseMapper;
 use icu_properties::props::{
-    BinaryProperty, ChangesWhenCasefolded, ChangesWhenUppercased, EmojiModifier, EmojiModifierBase, EmojiPresentation,
-    GeneralCategory, GeneralCategoryGroup, IdContinue, IdStart, RegionalIndicator, Script,
+    BinaryProperty, ChangesWhenCasemapped, EmojiModifier, EmojiModifierBase, EmojiPresentation, GeneralCategory, GeneralCategoryGroup,
+    IdContinue, IdStart, RegionalIndicator, Script,
 };
 use icu_properties::script::ScriptWithExtensions;
 use icu_properties::{CodePointMapData, CodePointSetData, PropertyParser};
@@ -28,6 +28,9 @@ pub(crate) fn property(name: &str, value: Option<&str>) -> Option<Set> {
     match (name, value) {
         ("Any", None) => Some(Set::from_ranges(vec![(0, LAST)])),
         ("Assigned", None) => Some(category("Cn")?.complement(LAST)),
+        // Two names that `new_for_ecma262` does not know.
+        ("ASCII", None) => Some(Set::from_ranges(vec![(0, 0x7F)])),
+        ("space", None) => property("White_Space", None),
         (name, None) => category(name).or_else(|| {
             let set = CodePointSetData::new_for_ecma262(name.as_bytes())?;
             Some(collect(set.iter_ranges()))
@@ -131,10 +134,17 @@ fn emoji_sequences() -> BTreeMap<&'static str, Strings> {
     all
 }
 
+/// Simple foldings that came with Unicode 15.1, which `icu_casemap` leaves out because each pair has
+/// a common full folding.
+const LATE_FOLDINGS: [(u32, u32); 3] = [(0x1FD3, 0x390), (0x1FE3, 0x3B0), (0xFB05, 0xFB06)];
+
 /// `Canonicalize` of the standard: what two characters are compared by under `i`.
 /// `unicode`: simple case folding; otherwise upper case, of code units.
 pub(crate) fn canonical(c: u32, unicode: bool) -> u32 {
     if unicode {
+        if let Some(&(_, to)) = LATE_FOLDINGS.iter().find(|(from, _)| *from == c) {
+            return to;
+        }
         return match char::from_u32(c) {
             Some(ch) => u32::from(CaseMapper::new().simple_fold(ch)),
             None => c,
@@ -162,7 +172,8 @@ struct Orbits {
 
 impl Orbits {
     fn new(unicode: bool) -> Orbits {
-        let changing = if unicode { binary::<ChangesWhenCasefolded>() } else { binary::<ChangesWhenUppercased>() };
+        // These look at the decomposed character, so it takes the wider one to have them all.
+        let changing = binary::<ChangesWhenCasemapped>();
         let mut groups: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for c in changing.ranges().iter().flat_map(|&(low, high)| low..=high) {
             let to = canonical(c, unicode);
@@ -171,8 +182,7 @@ impl Orbits {
             }
         }
         let orbits: Vec<Vec<u32>> = groups.into_values().collect();
-        let mut members: Vec<(u32, u32)> =
-            orbits.iter().zip(0..).flat_map(|(orbit, i)| orbit.iter().map(move |&c| (c, i))).collect();
+        let mut members: Vec<(u32, u32)> = orbits.iter().zip(0..).flat_map(|(orbit, i)| orbit.iter().map(move |&c| (c, i))).collect();
         members.sort_unstable();
         Orbits { members, orbits }
     }
