@@ -15,6 +15,16 @@ for level in -O0 -O1 -O2 -O3 -Os; do
 			failed=$((failed + 1))
 		fi
 	done
+	# gcc answers with a path when it has a C++ compiler, with the bare name when not.
+	case $($COMPILE -print-prog-name=cc1plus) in
+	*/*)
+		program=$BUILD/tests/cxx$level.elf
+		if ! $COMPILE $level -fno-exceptions -fno-rtti -fno-threadsafe-statics -o "$program" tests/cxx.cpp ||
+			! output=$($OUBLIETTE run "$program" 2>&1); then
+			echo "tests/cxx.cpp at $level: $output"
+			failed=$((failed + 1))
+		fi ;;
+	esac
 	echo "$level done"
 done
 [ $failed = 0 ] || { echo "$failed failed"; exit 1; }

@@ -33,12 +33,12 @@ type Done = Result<(), ToolchainError>;
 
 /// The stages. The numbers of lines are those of a build on Debian 12.
 const STAGES: &[Stage<Site>] = &[
-    Stage { name: "packages", title: "packages to build with", lines: 300, run: Site::require_packages },
+    Stage { name: "packages", title: "packages to build with", lines: 50, run: Site::require_packages },
     Stage { name: "sources", title: "sources", lines: 40, run: Site::unpack_sources },
-    Stage { name: "binutils", title: "assembler and linker", lines: 4500, run: Site::build_binutils },
-    Stage { name: "gcc", title: "compiler", lines: 4000, run: Site::build_gcc },
-    Stage { name: "libgcc", title: "compiler's library", lines: 700, run: Site::build_libgcc },
-    Stage { name: "newlib", title: "C library", lines: 6000, run: Site::build_newlib },
+    Stage { name: "binutils", title: "assembler and linker", lines: 3000, run: Site::build_binutils },
+    Stage { name: "gcc", title: "compiler", lines: 4700, run: Site::build_gcc },
+    Stage { name: "libgcc", title: "compiler's library", lines: 330, run: Site::build_libgcc },
+    Stage { name: "newlib", title: "C library", lines: 2000, run: Site::build_newlib },
     Stage { name: "gdb", title: "debugger", lines: 4500, run: Site::build_gdb },
     Stage { name: "tidy", title: "tidying up", lines: 20, run: Site::tidy },
 ];
@@ -217,7 +217,13 @@ impl Site {
     fn tidy(&self, line: Line<'_>) -> Done {
         let mut shell = self.shell("tidy", line)?;
         let target = self.root.join(TARGET);
-        for unwanted in [self.root.join("share"), self.root.join("include"), target.join("sys-include")] {
+        let mut unwanted = vec![self.root.join("share"), self.root.join("include"), target.join("sys-include")];
+        for folder in ["lib/gcc", "libexec/gcc"] {
+            let folder = self.root.join(folder).join(TARGET);
+            let versions = fs::read_dir(&folder).map_err(ToolchainError::io("cannot read", &folder))?;
+            unwanted.extend(versions.flatten().map(|version| version.path().join("install-tools")));
+        }
+        for unwanted in unwanted {
             if unwanted.exists() {
                 fs::remove_dir_all(&unwanted).map_err(ToolchainError::io("cannot remove", &unwanted))?;
             }
