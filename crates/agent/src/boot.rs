@@ -89,7 +89,8 @@ fn await_port() -> io::Result<PathBuf> {
 /// Makes the disk the root, with this program left behind where nobody can reach it.
 fn enter_root() -> io::Result<()> {
     fs::create_dir_all("/disk")?;
-    mount("/dev/vda", "/disk", "ext4", MountFlags::NOATIME, None)?;
+    // A disk whose structures could not be written is given up at once, so that the host hears of it.
+    mount("/dev/vda", "/disk", "ext4", MountFlags::NOATIME, Some(c"errors=remount-ro"))?;
     for place in ["dev", "proc", "sys"] {
         let target = format!("/disk/{place}");
         fs::create_dir_all(&target)?;

@@ -14,7 +14,7 @@ use wire::{Exit, JobLimits, JobUsage, Output, User};
 use crate::catalogue::{Catalogue, Language};
 use crate::machine::{Command, Machine};
 use crate::session::{Happening, Process};
-use crate::{Cause, Error, Pool, Template, Watch};
+use crate::{Cause, Error, Notice, Pool, Template, Watch};
 
 /// The engine's name.
 const NAME: &str = "machine";
@@ -117,7 +117,7 @@ impl std::fmt::Debug for MachineEngine {
     }
 }
 
-/// Machines are kept by [`Machine::save`], not as snapshots of cells: there is none of these.
+/// Machines are kept by [`Keep`](crate::Keep), not as snapshots of cells: there is none of these.
 #[derive(Debug)]
 pub enum NoSnapshot {}
 
@@ -476,6 +476,10 @@ impl cell::Engine for MachineEngine {
             extra.insert("language", Value::Text(language));
         }
         extra.insert("cpu_us", Value::Integer((self.usage.user_us + self.usage.system_us).into()));
+        let notices = self.machine.as_mut().and_then(|machine| machine.notices().ok()).unwrap_or_default();
+        if notices.contains(&Notice::DiskError) {
+            extra.insert("disk_full", Value::Bool(true));
+        }
         let collected = Collected {
             output: if finished { self.fetch(OUTPUT, cap).unwrap_or_default() } else { Vec::new() },
             state: if finished { self.fetch(STATE, cap) } else { None },

@@ -158,3 +158,23 @@ pub(crate) fn drain_into(mut pipe: io::PipeReader, mut file: File) -> std::threa
         Ok(total)
     })
 }
+
+/// Copies a file's contents, holes left out, to a new file.
+pub(crate) fn copy_file(source: &File, path: &Path) -> io::Result<()> {
+    let target = File::create(path)?;
+    copy_contents(source, &target)?;
+    target.sync_all()
+}
+
+/// Copies a file's contents, holes left out, over another's.
+pub(crate) fn copy_contents(source: &File, target: &File) -> io::Result<()> {
+    let mut source = source.try_clone()?;
+    let length = source.metadata()?.len();
+    target.set_len(length)?;
+    copy_data(&mut source, target, length)
+}
+
+/// Bytes that a file takes, holes left out.
+pub(crate) fn size_on_disk(metadata: &std::fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::blocks(metadata) * 512
+}

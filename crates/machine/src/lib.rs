@@ -9,6 +9,7 @@ mod error;
 mod host;
 pub mod image;
 mod engine;
+mod kept;
 mod machine;
 mod pool;
 mod probe;
@@ -19,6 +20,7 @@ mod throttle;
 
 pub use engine::{MachineEngine, NoSnapshot, Source};
 pub use error::{Cause, Error};
+pub use kept::{Keep, Kept};
 pub use machine::{Command, Machine};
 pub use pool::{Pool, Readiness};
 pub use qemu::{Accelerator, Confinement, Notice};

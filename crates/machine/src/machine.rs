@@ -16,6 +16,13 @@ use crate::{Cause, Error};
 /// How long an agent that was just let go on may take to answer.
 const ANSWER: Duration = Duration::from_secs(20);
 
+/// How long QEMU may take from closing its channels to its end.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+fn ended(status: String) -> Cause {
+    if status == "status 0" { Cause::PoweredOff } else { Cause::Died(status) }
+}
+
 /// A running machine. Dropped, it is gone with all that was in it.
 #[derive(Debug)]
 pub struct Machine {
@@ -298,19 +305,24 @@ impl Machine {
     /// Why it ended, if it has; looks at QEMU too.
     pub fn gone(&mut self) -> Option<Cause> {
         if let Some(cause) = self.vm.session.gone() {
-            // A closed channel is a consequence: the process may know the cause.
+            // A closed channel is a consequence: the process knows the cause, or will in a moment.
             if matches!(cause, Cause::Died(_)) {
-                return Some(self.vm.monitor.ended().map_or(cause, Cause::Died));
+                let start = Instant::now();
+                while start.elapsed() < LAST_WORDS {
+                    if let Some(status) = self.vm.monitor.ended() {
+                        return Some(ended(status));
+                    }
+                    std::thread::sleep(Duration::from_millis(2));
+                }
             }
             return Some(cause);
         }
-        let status = self.vm.monitor.ended()?;
-        let cause = if status == "status 0" { Cause::PoweredOff } else { Cause::Died(status) };
+        let cause = ended(self.vm.monitor.ended()?);
         self.vm.session.end(cause.clone());
         Some(cause)
     }
 
-    /// Whether the overlay reached its quota, or the guest panicked or went off, as far as QEMU said.
+    /// What QEMU said since the last time: that writing to the disk failed (its quota is used up), that the guest panicked or went off.
     ///
     /// # Errors
     /// [`Error::Gone`] if QEMU does not answer.

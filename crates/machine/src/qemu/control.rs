@@ -149,12 +149,11 @@ impl Control {
     }
 
     fn capabilities(&mut self, with_memory: bool) -> io::Result<()> {
-        let mut capabilities =
-            vec![MigrationCapabilityStatus { capability: MigrationCapability::events, state: true }];
-        if !with_memory {
-            capabilities
-                .push(MigrationCapabilityStatus { capability: MigrationCapability::x_ignore_shared, state: true });
-        }
+        let capabilities = vec![
+            MigrationCapabilityStatus { capability: MigrationCapability::events, state: true },
+            // Said either way: a clone was restored without its memory, and may be frozen with it.
+            MigrationCapabilityStatus { capability: MigrationCapability::x_ignore_shared, state: !with_memory },
+        ];
         self.execute(&qmp::migrate_set_capabilities { capabilities }).map(drop)
     }
 
