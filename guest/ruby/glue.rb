@@ -260,7 +260,7 @@ module Sandbox
             when MAIN then ::TOPLEVEL_BINDING.receiver
             when GLOBAL then global(order[2])
             when OFFER then offer(order[2], order[3], order[4])
-            when PROGRAM then program(order[2], order[3], order[4])
+            when PROGRAM then program(order[2], order[3], order[4], order[5])
             when CALL_GLOBAL then ::TOPLEVEL_BINDING.receiver.__send__(order[2], *order[3])
             else raise Exception, "an unknown order"
             end
@@ -448,8 +448,9 @@ module Sandbox
         nil
       end
 
-      def program(source, file, arguments)
+      def program(source, file, arguments, inputs = nil)
         ::ARGV.replace(arguments)
+        ::Object.const_set(:INPUTS, inputs) if inputs && !::Object.const_defined?(:INPUTS, false)
         EVALUATE.call("$0 = ::Sandbox::Glue.program_name") if STATE[:name] = file
         result = nil
         begin

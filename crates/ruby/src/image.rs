@@ -1,15 +1,17 @@
 //! The set-up: fetches the official build of CRuby for WebAssembly, starts it once, and freezes it.
 
 use crate::abi::{self, Door, Layout};
-use cell::Error;
+use crate::member::{Member, MemberSetup, Polled, Said, order};
+use crate::wire::Wire;
+use cell::{Error, Meter};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use wasm::wasmtime::{AsContextMut, Instance, Store};
-use wasm::{Cache, Mount, Program, Setup, State, World};
+use wasm::{Cache, Frozen, Mount, Program, Setup, State, World};
 
 /// The package that the build comes in, from the npm registry.
 pub const PACKAGE: &str = "@ruby/4.0-wasm-wasi";
@@ -72,6 +74,8 @@ pub struct Progress {
 pub struct Ruby {
     pub(crate) program: Arc<Program>,
     pub(crate) layout: Layout,
+    /// Where boxes start instead of the image.
+    pub(crate) base: Option<Arc<Frozen>>,
 }
 
 impl std::fmt::Debug for Ruby {
@@ -81,7 +85,7 @@ impl std::fmt::Debug for Ruby {
 }
 
 /// The name that the prepared image is kept under: another build or another glue makes another image.
-fn image_name() -> String {
+pub(crate) fn image_name() -> String {
     let mut hasher = Sha256::new();
     hasher.update(SHA256.as_bytes());
     hasher.update(GLUE.as_bytes());
@@ -132,11 +136,58 @@ pub fn prepare(options: &PrepareOptions, progress: &mut dyn FnMut(Progress)) -> 
     finish(program)
 }
 
+impl Ruby {
+    /// The least memory that a box can be given, in bytes: what it has from the start.
+    pub fn least_memory(&self) -> u64 {
+        // The table of functions counts too.
+        self.program.image_size() + (1 << 20)
+    }
+
+    /// A Ruby whose boxes start after `source` has been evaluated: with libraries loaded that every box is to have, say. The folders
+    /// of `world` are there while it is.
+    ///
+    /// # Errors
+    /// [`Error::Program`] when it raises.
+    pub fn with(&self, source: &str, world: World) -> Result<Ruby, Error> {
+        let mut member = Member::new(self, MemberSetup { world, memory: crate::MEMORY, output: None });
+        member.start(vec![Wire::Integer(order::EVAL), Wire::text(source), Wire::text("(prelude)"), Wire::Integer(1)])?;
+        match member.poll(&mut Meter::new(None)) {
+            Polled::Done(Said::Value(_)) => {}
+            Polled::Done(Said::Error(failure)) => {
+                return Err(Error::Program(failure.report.unwrap_or(format!("{}: {}", failure.name, failure.message))));
+            }
+            other => return Err(Error::Program(format!("it did not run to its end: {other:?}"))),
+        }
+        Ok(Ruby { base: Some(Arc::new(member.freeze()?)), ..self.clone() })
+    }
+
+    /// A fresh box that hides the groups not named, frozen.
+    pub(crate) fn kind(&self, groups: &[String]) -> Result<Frozen, Error> {
+        let mut member = Member::new(self, MemberSetup { world: World::default(), memory: crate::MEMORY, output: None });
+        let groups = groups.iter().map(|group| Wire::Symbol(group.clone())).collect();
+        member.start(vec![Wire::Integer(order::INIT), Wire::Array(groups)])?;
+        match member.poll(&mut Meter::new(None)) {
+            Polled::Done(Said::Value(_)) => member.freeze(),
+            other => Err(Error::Host(format!("a box could not be set up: {other:?}"))),
+        }
+    }
+}
+
+/// Images of this process, for snapshots that are loaded.
+static LOADED: Mutex<Option<Ruby>> = Mutex::new(None);
+
+/// The image of this process, once one was loaded or prepared.
+pub(crate) fn loaded() -> Option<Ruby> {
+    LOADED.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
 fn finish(program: Arc<Program>) -> Result<Ruby, Error> {
     let note = program.note().filter(|note| note.len() == 20).ok_or_else(|| Error::Damaged("the image of Ruby has no layout".into()))?;
     let word = |at: usize| u32::from_le_bytes([note[at], note[at + 1], note[at + 2], note[at + 3]]);
     let layout = Layout { buffer: word(0), room: word(4), outbox: word(8), receiver: word(12), entry: word(16) };
-    Ok(Ruby { program, layout })
+    let ruby = Ruby { program, layout, base: None };
+    *LOADED.lock().unwrap_or_else(PoisonError::into_inner) = Some(ruby.clone());
+    Ok(ruby)
 }
 
 /// The interpreter's bytes, from the cache, from the file named, or from npm; checked in any case.

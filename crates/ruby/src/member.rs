@@ -102,6 +102,9 @@ pub(crate) struct MemberSetup {
 
 impl Member {
     pub(crate) fn new(ruby: &Ruby, setup: MemberSetup) -> Member {
+        if let Some(base) = &ruby.base {
+            return Member::thaw(ruby, base, setup);
+        }
         let guest = Guest::new(Arc::clone(&ruby.program), Self::setup(ruby, setup));
         Member { ruby: ruby.clone(), guest, released: Vec::new(), pending: None, dropped: Vec::new() }
     }

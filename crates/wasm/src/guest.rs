@@ -80,6 +80,65 @@ pub struct Frozen {
     pub(crate) fuel: u64,
 }
 
+/// What a saved snapshot holds besides the pages.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Head {
+    size: u64,
+    globals: Vec<(String, u64)>,
+    native: u64,
+    fuel: u64,
+    pages: Vec<u32>,
+    process: crate::wasi::Saved,
+}
+
+/// The largest memory that a saved snapshot may describe: that of 32-bit guests.
+const MAX_MEMORY: u64 = 4 << 30;
+
+impl Frozen {
+    /// Writes it out. The program is not part of it.
+    ///
+    /// # Errors
+    /// [`cell::Unsupported`] while files are open or folders of the host are mounted; those of the writer.
+    pub fn save(&self, to: &mut dyn std::io::Write) -> Result<(), Error> {
+        let head = Head {
+            size: self.size,
+            globals: self.globals.clone(),
+            native: self.native,
+            fuel: self.fuel,
+            pages: self.pages.iter().map(|(page, _)| *page).collect(),
+            process: self.process.save()?,
+        };
+        cell::write_header(to, &head)?;
+        for (_, bytes) in &self.pages {
+            to.write_all(bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Reads what [`save`](Frozen::save) wrote. The bytes are not trusted.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn load(from: &mut dyn std::io::Read) -> Result<Frozen, Error> {
+        let damaged = |why: &str| Error::Damaged(format!("a frozen instance: {why}"));
+        let head: Head = cell::read_header(from)?;
+        if head.size > MAX_MEMORY || head.size % (64 << 10) != 0 {
+            return Err(damaged("its memory has an impossible size"));
+        }
+        let mut pages = Vec::new();
+        for page in head.pages {
+            if (u64::from(page) + 1) << 12 > head.size {
+                return Err(damaged("a page lies outside its memory"));
+            }
+            let mut bytes = vec![0; 4096];
+            from.read_exact(&mut bytes).map_err(|_| damaged("it is cut short"))?;
+            pages.push((page, bytes.into_boxed_slice()));
+        }
+        let process = Process::load(head.process);
+        Ok(Frozen { pages, size: head.size, globals: head.globals, process, native: head.native, fuel: head.fuel })
+    }
+}
+
 /// One instance of a [`Program`].
 pub struct Guest {
     program: Arc<Program>,
@@ -91,6 +150,8 @@ pub struct Guest {
     lent: u64,
     owed: u64,
     quiet: bool,
+    /// What is to be told once the fuel that it took has been paid.
+    held: Option<Progress>,
 }
 
 async fn next_job(shared: &Shared) -> Job {
@@ -132,6 +193,9 @@ async fn live(program: Arc<Program>, mut store: Store<State>, shared: Shared, fr
             mailbox.outgoing = Some(Outgoing::Done(result));
         }
         if over {
+            // What it left in its folders outlives it.
+            let mounts = std::mem::take(&mut store.data_mut().process.world.mounts);
+            shared.lock().remains = mounts;
             return;
         }
     }
@@ -213,7 +277,12 @@ impl Guest {
         let mut store = Store::new(program.pre.module().engine(), State::new(process, shared.clone(), extra));
         store.limiter(|state| state);
         let future = Box::pin(live(Arc::clone(&program), store, shared.clone(), frozen));
-        Guest { program, future: Some(future), shared, console, charged, lent: 0, owed: 0, quiet: true }
+        Guest { program, future: Some(future), shared, console, charged, lent: 0, owed: 0, quiet: true, held: None }
+    }
+
+    /// The folders of a guest that is over, as it left them.
+    pub fn take_remains(&mut self) -> Vec<(String, crate::Mount)> {
+        std::mem::take(&mut self.shared.lock().remains)
     }
 
     /// The captured console.
@@ -225,6 +294,11 @@ impl Guest {
     pub fn memory(&self) -> (u64, bool) {
         let gauge = self.shared.lock().gauge;
         (gauge.peak, gauge.refused)
+    }
+
+    /// Changes the memory cap. Below what is held, the next growth fails.
+    pub fn set_memory(&mut self, memory: u64) {
+        self.shared.lock().gauge.cap = memory;
     }
 
     /// Starts a new run under these limits: bytes of memory, bytes of console text.
@@ -295,11 +369,15 @@ impl Guest {
     /// Polls until the instance needs somebody, is done, or the meter says no.
     pub fn poll(&mut self, meter: &mut Meter) -> Progress {
         loop {
-            if self.future.is_none() {
+            if self.future.is_none() && self.held.is_none() {
                 return Progress::Over(Over::Start("it has ended already".into()));
             }
             if let Err(halt) = self.borrow(meter) {
                 return Progress::Halted(halt);
+            }
+            if let Some(held) = self.held.take() {
+                self.pay(meter, self.charged);
+                return held;
             }
             let Some(future) = &mut self.future else { continue };
             {
@@ -326,15 +404,23 @@ impl Guest {
                 (mailbox.outgoing.take(), total, napping)
             };
             self.pay(meter, total);
-            match outgoing {
-                Some(Outgoing::Exchange(message)) => return Progress::Exchange(message),
+            let news = match outgoing {
+                Some(Outgoing::Exchange(message)) => Some(Progress::Exchange(message)),
                 Some(Outgoing::Done(Ok(bytes))) => {
                     self.quiet = true;
-                    return Progress::Done(bytes);
+                    Some(Progress::Done(bytes))
                 }
                 Some(Outgoing::Done(Err(error))) => {
                     self.future = None;
-                    return Progress::Over(over(&error));
+                    Some(Progress::Over(over(&error)))
+                }
+                None => None,
+            };
+            match news {
+                Some(news) if self.owed == 0 => return news,
+                Some(news) => {
+                    self.held = Some(news);
+                    continue;
                 }
                 None => {}
             }

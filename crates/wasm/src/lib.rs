@@ -1,5 +1,6 @@
 //! WebAssembly guests on wasmtime.
 mod cache;
+mod engine;
 mod guest;
 mod hatch;
 mod program;
@@ -9,6 +10,7 @@ mod state;
 mod wasi;
 
 pub use cache::Cache;
+pub use engine::{Builder, Frozen as FrozenCell, Wasm, stop_of};
 pub use guest::{Frozen, Guest, Job, JobFuture, Over, Progress, Setup};
 pub use program::{Imports, Program, run};
 pub use state::{Ending, State, exchange, settle};

@@ -143,6 +143,14 @@ impl Program {
         matches!(self.pre.module().get_export(name), Some(ExternType::Func(_)))
     }
 
+    /// The type of an exported function.
+    pub fn function_type(&self, name: &str) -> Option<wasmtime::FuncType> {
+        match self.pre.module().get_export(name)? {
+            ExternType::Func(ty) => Some(ty),
+            _ => None,
+        }
+    }
+
     /// Names of exported functions.
     pub fn functions(&self) -> impl Iterator<Item = &str> {
         self.pre.module().exports().filter(|export| matches!(export.ty(), ExternType::Func(_))).map(|export| export.name())

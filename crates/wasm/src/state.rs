@@ -51,6 +51,8 @@ pub(crate) struct Mailbox {
     /// The captured console. It is here only while the guest is polled; the driver keeps it otherwise.
     pub(crate) console: Console,
     pub(crate) gauge: Gauge,
+    /// Mounts of a guest that is over.
+    pub(crate) remains: Vec<(String, crate::Mount)>,
 }
 
 /// Memory held, and the cap on it.
@@ -109,6 +111,11 @@ impl State {
     pub fn owe(&mut self, units: u64) {
         self.native = self.native.saturating_add(units);
         self.owed = self.owed.saturating_add(units);
+    }
+
+    /// The folders that the guest sees, with their paths.
+    pub fn mounts(&self) -> &[(String, crate::Mount)] {
+        &self.process.world.mounts
     }
 
     /// Gives the guest's memory, once it has one, with the rest of the state.

@@ -197,14 +197,14 @@ impl Mount {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 enum Content {
     Folder(BTreeMap<String, usize>),
     File(Arc<Vec<u8>>),
     Free,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct Node {
     content: Content,
     open: u32,
@@ -212,7 +212,7 @@ struct Node {
 }
 
 /// A folder in memory. Its files, their names and the entries themselves count towards its quota.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct MemoryFolder {
     nodes: Vec<Node>,
     free: Vec<usize>,
@@ -225,6 +225,17 @@ impl MemoryFolder {
     pub fn new(quota: u64) -> MemoryFolder {
         let root = Node { content: Content::Folder(BTreeMap::new()), open: 1, linked: true };
         MemoryFolder { nodes: vec![root], free: Vec::new(), used: 0, quota }
+    }
+
+    /// The folder, if every name in it leads to a node and the first node is a folder; else an empty one.
+    pub(crate) fn checked(self) -> MemoryFolder {
+        let sound = matches!(self.nodes.first(), Some(Node { content: Content::Folder(_), .. }))
+            && self.free.iter().all(|node| *node < self.nodes.len())
+            && self.nodes.iter().all(|node| match &node.content {
+                Content::Folder(names) => names.values().all(|node| *node < self.nodes.len()),
+                _ => true,
+            });
+        if sound { self } else { MemoryFolder::new(self.quota) }
     }
 
     /// Bytes in use, of the quota.

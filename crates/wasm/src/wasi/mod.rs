@@ -87,13 +87,43 @@ impl Process {
         Process { world, descriptors, random_position: 0, slept: 0 }
     }
 
-    /// Replaces everything that the embedder decides, keeping what is open of the mounts that stay.
-    pub(crate) fn set_world(&mut self, world: World) {
-        self.descriptors.truncate(3);
-        self.descriptors.extend((0..world.mounts.len()).map(|mount| Some(preopen(mount))));
-        self.world = world;
-        self.random_position = 0;
-        self.slept = 0;
+    /// What of it can be written out.
+    pub(crate) fn save(&self) -> Result<Saved, cell::Unsupported> {
+        let refuse = |what: &str| cell::Unsupported { engine: "wasm", what: what.to_owned() };
+        let open = self.descriptors.iter().flatten().any(|it| matches!(it, Descriptor::Entry { preopened: false, .. }));
+        if open {
+            return Err(refuse("be saved while files are open"));
+        }
+        let mut mounts = Vec::new();
+        for (path, mount) in &self.world.mounts {
+            match mount {
+                Mount::Memory(folder) => mounts.push((path.clone(), folder.clone())),
+                Mount::ReadOnly(_) => return Err(refuse("be saved with folders of the host mounted")),
+            }
+        }
+        Ok(Saved {
+            arguments: self.world.arguments.clone(),
+            environment: self.world.environment.clone(),
+            stdin: self.world.stdin.to_vec(),
+            seed: self.world.seed,
+            mounts,
+            random_position: self.random_position,
+            slept: self.slept,
+        })
+    }
+
+    pub(crate) fn load(saved: Saved) -> Process {
+        let mut process = Process::new(World {
+            arguments: saved.arguments,
+            environment: saved.environment,
+            stdin: saved.stdin.into(),
+            seed: saved.seed,
+            mounts: saved.mounts.into_iter().map(|(path, folder)| (path, Mount::Memory(folder.checked()))).collect(),
+            ..World::default()
+        });
+        process.random_position = saved.random_position;
+        process.slept = saved.slept;
+        process
     }
 
     fn get(&mut self, fd: u32) -> Result<&mut Descriptor, Errno> {
@@ -243,6 +273,18 @@ impl Process {
             None => CLOCK_START.saturating_add(fuel.saturating_mul(1000)).saturating_add(self.slept),
         }
     }
+}
+
+/// A process as it is written out.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(crate) struct Saved {
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    stdin: Vec<u8>,
+    seed: [u8; 32],
+    mounts: Vec<(String, files::MemoryFolder)>,
+    random_position: u64,
+    slept: u64,
 }
 
 fn preopen(mount: usize) -> Descriptor {

@@ -1,1 +1,0 @@
-fn main() { ruby::probe::boot(&std::env::args().nth(1).unwrap()); }

@@ -1,0 +1,4 @@
+module Mongrel
+  SENT = []
+  def self.send_out(text) = SENT << text
+end

@@ -1,0 +1,5 @@
+module MiniLib
+  module Inner
+    LIST = [1, 2]
+  end
+end
