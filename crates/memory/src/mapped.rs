@@ -185,7 +185,7 @@ impl Access {
     }
 }
 
-/// Bytes behind the 4 GiB of a reservation that an access at its very end can reach.
+/// Bytes before and behind the 4 GiB of a reservation that an access with an offset can reach from its first and last address.
 const GUARD: usize = 64 << 10;
 const SPACE: usize = 1 << 32;
 
@@ -237,8 +237,10 @@ impl Backing {
 
     /// 4 GiB of address space, nothing accessible.
     pub(crate) fn reserved() -> io::Result<Self> {
-        let mapping = Mapping::with_protection(SPACE + GUARD, libc::PROT_NONE)?;
-        Ok(Self { base: mapping.base, store: Store::Reserved(mapping) })
+        let mapping = Mapping::with_protection(GUARD + SPACE + GUARD, libc::PROT_NONE)?;
+        // SAFETY: the mapping is longer than the guard.
+        let base = unsafe { mapping.base.add(GUARD) };
+        Ok(Self { base, store: Store::Reserved(mapping) })
     }
 
     #[inline(always)]

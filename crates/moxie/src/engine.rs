@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
+use std::sync::Arc;
 
 use cell::{
-    Argument, Collected, Console, Error, Event, GuestError, Keeps, Meter, Operation, Ref, Reply, Resolved, Shape, Stop, Task, Ticket,
+    Argument, Collected, Console, Error, Event, GuestError, Input, Keeps, Meter, Operation, Ref, Reply, Resolved, Shape, Stop, Task, Ticket,
     TraceFrame, Trap, TrapKind, Unsupported, Value, read_header, write_header,
 };
 use memory::{BadImage, Image};
 use serde::{Deserialize, Serialize};
 
+use crate::debug::Symbols;
 use crate::environment::{Called, Environment, Surroundings};
 use crate::interpreter::Interpreter;
 use crate::layout::{Layout, Refusal, lay_out};
@@ -49,6 +51,8 @@ pub(crate) trait Compiled: Send {
     fn run(&mut self, cpu: &mut Cpu, space: &mut memory::Space, fuel: &mut u64) -> Exit;
     /// Drops what was made from these pages.
     fn forget(&mut self, pages: &[u32]);
+    /// Instructions executed by compiled code.
+    fn executed(&self) -> u64;
 }
 
 /// The Moxie engine.
@@ -67,6 +71,8 @@ pub struct Moxie {
     options: Options,
     limits: Resolved,
     machine: Option<Machine>,
+    /// The executables, for the names and lines of a trace.
+    programs: Arc<[Input]>,
     environment: Environment,
     console: Console,
     instructions: u64,
@@ -104,6 +110,28 @@ enum End {
     Breakpoint,
 }
 
+/// Instructions after which a run is long enough to be worth compiling.
+const WARM: u64 = 20_000;
+/// Units of fuel for which the interpreter takes over where compiled code cannot go on.
+const COLD_STRETCH: u64 = 256;
+
+/// Whether code is to be compiled, after so many instructions.
+fn wants_compiler(tier: Tier, instructions: u64) -> bool {
+    match tier {
+        Tier::Interpreter => false,
+        Tier::Jit => true,
+        Tier::Auto => instructions >= WARM,
+    }
+}
+
+/// A compiler, where this platform has one and the host allows it.
+fn compiler() -> Option<Box<dyn Compiled>> {
+    #[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
+    return crate::jit::Compiler::new(crate::jit::CODE_BUDGET).ok().map(|compiler| Box::new(compiler) as Box<dyn Compiled>);
+    #[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(miri))))]
+    None
+}
+
 impl Moxie {
     /// An engine with nothing prepared.
     pub fn new(options: Options) -> Self {
@@ -111,6 +139,7 @@ impl Moxie {
             options,
             limits: Resolved { memory: Some(cell::Limits::MEMORY), fuel: None, wall: None, output: None, depth: None },
             machine: None,
+            programs: Arc::default(),
             environment: Environment::new(options.layout, 0, (false, false)),
             console: Console::default(),
             instructions: 0,
@@ -150,6 +179,11 @@ impl Moxie {
     /// Instructions executed since the program was prepared.
     pub fn instructions(&self) -> u64 {
         self.instructions
+    }
+
+    /// How many of them compiled code has executed, in this engine.
+    pub fn compiled_instructions(&self) -> u64 {
+        self.compiled.as_ref().map_or(0, |compiled| compiled.executed())
     }
 
     /// Why the last task did not fit under the cap on memory, if it did not.
@@ -195,6 +229,9 @@ impl Moxie {
         if self.observer.is_some() || !self.breakpoints.is_empty() {
             return self.observed(fuel);
         }
+        if self.compiled.is_none() && wants_compiler(self.options.tier, self.instructions) {
+            self.compiled = compiler();
+        }
         let interpreter = self.interpreter.get_or_insert_default();
         loop {
             if *fuel == 0 {
@@ -205,7 +242,11 @@ impl Moxie {
                 None => Exit::Cold,
             };
             if matches!(exit, Exit::Cold | Exit::Fuel) && !machine.space.code_has_changed() {
-                exit = interpreter.run(&mut machine.cpu, &mut machine.space, fuel);
+                // Code that is never compiled is left again soon.
+                let part = if self.compiled.is_some() { (*fuel).min(COLD_STRETCH) } else { *fuel };
+                let mut left = part;
+                exit = interpreter.run(&mut machine.cpu, &mut machine.space, &mut left);
+                *fuel -= part - left;
             }
             if exit != Exit::Flush && *fuel > 0 {
                 match machine.step() {
@@ -394,6 +435,7 @@ impl cell::Engine for Moxie {
             Ok((machine, last_end)) => {
                 self.environment = Environment::new(self.options.layout, last_end, offered);
                 self.machine = Some(machine);
+                self.programs = task.programs.as_slice().into();
             }
             Err(Refusal::TooLarge(why)) => self.too_large = Some(why),
             Err(Refusal::Bad(why)) => return Err(Error::Program(why)),
@@ -477,6 +519,17 @@ impl cell::Engine for Moxie {
             }
         } else {
             collected.trace = self.trace();
+            // What a program had announced before it failed may tell why.
+            if matches!(stop, Stop::Trapped(_))
+                && machine.announced & 2 != 0
+                && self.limits.output.is_none_or(|most| u64::from(machine.cpu.special[7]) <= most)
+            {
+                collected.output = Self::announced(machine, 6).unwrap_or_default();
+            }
+            // Looked up only for a program that failed: one that was stopped is likely to go on, and soon.
+            if matches!(stop, Stop::Trapped(_) | Stop::OutOfMemory | Stop::OutputFull) {
+                collected.trace = Symbols::read(self.programs.iter().map(|program| &*program.bytes)).explain(&collected.trace);
+            }
         }
         let registers = machine.cpu.registers.iter().map(|register| Value::integer(*register)).collect();
         collected.extra.insert("registers", Value::List(registers));
@@ -491,6 +544,7 @@ impl cell::Engine for Moxie {
             options: self.options,
             limits: self.limits,
             cpu: self.machine.as_ref().map(|machine| machine.cpu.freeze()),
+            programs: Arc::clone(&self.programs),
             announced: self.machine.as_ref().map_or(0, |machine| machine.announced),
             stack: self.machine.as_ref().map_or((0, 0), |machine| machine.stack),
             environment: self.environment.clone(),
@@ -507,6 +561,7 @@ struct Head {
     options: Options,
     limits: Resolved,
     cpu: Option<FrozenCpu>,
+    programs: Arc<[Input]>,
     announced: u8,
     stack: (u32, u32),
     environment: Environment,
@@ -531,6 +586,7 @@ impl cell::Snapshot for MoxieSnapshot {
         engine.limits = head.limits;
         engine.environment = head.environment.clone();
         engine.console = head.console.clone();
+        engine.programs = Arc::clone(&head.programs);
         engine.instructions = head.instructions;
         engine.too_large.clone_from(&head.too_large);
         if let (Some(image), Some(cpu)) = (&self.image, &head.cpu) {

@@ -9,6 +9,8 @@ mod engine;
 mod environment;
 mod interpreter;
 pub mod isa;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
+pub mod jit;
 mod layout;
 mod machine;
 pub mod state;
