@@ -483,7 +483,7 @@ macro_rules! for_each_instruction {
             /// R[a] = next name of the enumeration at b, or jumps
             ForInNext AB [jump] 1;
             // --- Generators, async -------------------------------------------------------------
-            /// In a generator: makes the generator object and returns it; goes on at the first next(). Async functions run on without it.
+            /// In a generator: makes the generator object and returns it; goes on at the first next(). In an async function (its first instruction, before parameters are evaluated): sets up the promise and goes on. In an async generator as in a generator.
             InitialYield None [] 1;
             /// Yields R[b]; on resumption R[a] = what was sent; throws here if resumed by throw; R[c] = true if resumed by return
             Yield ABC [] 1;
@@ -659,6 +659,17 @@ pub enum VariableKind {
     ScopeObject,
     /// Not a name: a function boundary (an eval's `var`s conflict with `let`s up to here).
     Boundary,
+}
+
+impl VariableKind {
+    /// The kind with this number; unknown ones are hidden.
+    pub fn from_number(number: i32) -> VariableKind {
+        use VariableKind::{Boundary, Catch, Const, FunctionName, Hidden, Let, Private, ScopeObject, Var, With};
+        [Var, Let, Const, FunctionName, Catch, Private, Hidden, With, ScopeObject, Boundary]
+            .into_iter()
+            .find(|kind| *kind as i32 == number)
+            .unwrap_or(Hidden)
+    }
 }
 
 /// Flags of a [`Function`].

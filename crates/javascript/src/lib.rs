@@ -3,6 +3,19 @@
 #![forbid(unsafe_code)]
 
 pub mod bytecode;
-mod compile;
-mod pattern;
-mod syntax;
+#[allow(dead_code)]
+mod evaluator;
+mod heap;
+mod image;
+mod install;
+mod interpret;
+mod library;
+mod number;
+mod session;
+mod value;
+mod vm;
+pub mod compile;
+pub mod pattern;
+pub mod syntax;
+
+pub use evaluator::Evaluator;

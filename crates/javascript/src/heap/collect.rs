@@ -1,0 +1,306 @@
+//! The collector: precise mark and sweep, cells do not move.
+//!
+//! Marks lie in a bitmap on the host's side (one bit a granule: 1/128 of the heap, kept for the thread and used again), and so
+//! does a mark stack of fixed size; when that overflows, the bitmap itself is walked for marked cells whose children are not.
+//! Charged by bytes marked and swept. Nothing here trusts a word of the heap: every offset is checked against the heap's end,
+//! every loop is bounded by its size.
+
+use std::cell::RefCell;
+
+use super::memory::SHARED;
+use super::{Heap, Kind, REALM};
+use crate::value::Value;
+use crate::vm::{REALM_END, code, function, unit};
+
+/// Entries of the mark stack.
+const STACK: usize = 1 << 14;
+
+#[derive(Default)]
+struct Scratch {
+    bits: Vec<u64>,
+    stack: Vec<u32>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
+}
+
+struct Marker<'h, 'a> {
+    heap: &'h mut Heap<'a>,
+    bits: Vec<u64>,
+    stack: Vec<u32>,
+    overflow: bool,
+    marked: u64,
+}
+
+impl Marker<'_, '_> {
+    /// Marks a cell and queues it.
+    fn cell(&mut self, offset: u32) {
+        if offset & SHARED != 0 || offset < REALM_END || offset >= self.heap.top || offset & 15 != 0 {
+            return;
+        }
+        let granule = offset as usize >> 4;
+        let (word, bit) = (granule >> 6, 1u64 << (granule & 63));
+        let Some(place) = self.bits.get_mut(word) else { return };
+        if *place & bit != 0 {
+            return;
+        }
+        *place |= bit;
+        if self.stack.len() < STACK {
+            self.stack.push(offset);
+        } else {
+            self.overflow = true;
+        }
+    }
+
+    fn value(&mut self, value: Value) {
+        if value.is_cell() {
+            self.cell(value.payload());
+        }
+    }
+
+    fn values(&mut self, start: u32, count: u32) {
+        for i in 0..count {
+            self.value(self.heap.value(start.wrapping_add(i * 8)));
+        }
+    }
+
+    fn field(&mut self, at: u32) {
+        let offset = self.heap.mem.load_u32(at);
+        if offset != 0 {
+            self.cell(offset);
+        }
+    }
+
+    /// Marks what a cell refers to.
+    fn children(&mut self, cell: u32) {
+        let kind = self.heap.kind(cell);
+        let size = self.heap.size(cell).min(self.heap.top.saturating_sub(cell));
+        self.marked += u64::from(size);
+        match kind {
+            Kind::Rope => {
+                self.field(cell + 8);
+                self.field(cell + 12);
+            }
+            Kind::Slice => self.field(cell + 8),
+            Kind::Symbol => self.field(cell + 12),
+            Kind::Box => self.values(cell + 8, 1),
+            Kind::Accessor => self.values(cell + 8, 2),
+            Kind::Slots | Kind::Elements => {
+                let count = self.heap.high(cell).min(size / 8);
+                self.values(cell + 8, count);
+            }
+            Kind::Sparse => {
+                let count = self.heap.mem.load_u32(cell + 8).min(size / 16);
+                for i in 0..count {
+                    self.values(cell + 24 + i * 16, 1);
+                }
+            }
+            Kind::Shape => {
+                self.field(cell + 4);
+                self.field(cell + 8);
+                self.field(cell + 12);
+                self.field(cell + 24);
+            }
+            Kind::Table => {
+                let count = self.heap.mem.load_u32(cell + 8).min(size / 16);
+                for i in 0..count {
+                    self.field(cell + 16 + i * 8);
+                }
+            }
+            Kind::Code => {
+                for at in [code::NAME, code::UNIT, code::CONSTANTS, code::HANDLERS, code::POSITIONS, code::CAPTURES, code::NEW_PROTOTYPE, code::NEW_SHAPE] {
+                    self.field(cell + at);
+                }
+            }
+            Kind::Unit => {
+                for at in [unit::WORDS, unit::SOURCE, unit::FILE, unit::FUNCTIONS, unit::MODULE] {
+                    self.field(cell + at);
+                }
+            }
+            Kind::Hash => self.hash(cell, size),
+            Kind::Node => self.values(cell + 8, size / 8 - 1),
+            kind if kind.is_object() => self.object(cell, kind, size),
+            _ => {}
+        }
+    }
+
+    fn hash(&mut self, cell: u32, size: u32) {
+        let capacity = self.heap.high(cell).min(size / 28);
+        let used = self.heap.mem.load_u32(cell + 8).min(capacity);
+        // Entries of three words: key, value, link.
+        for i in 0..used {
+            self.values(cell + 24 + i * 24, 2);
+        }
+    }
+
+    fn object(&mut self, cell: u32, kind: Kind, size: u32) {
+        self.field(cell + 4);
+        self.field(cell + 8);
+        self.field(cell + 12);
+        let fields = kind.fields();
+        match kind {
+            Kind::Function => {
+                self.field(cell + function::CODE);
+                self.field(cell + function::HOME);
+                self.field(cell + function::FIELDS);
+                self.values(cell + function::CAPTURES, (size.saturating_sub(function::CAPTURES)) / 8);
+                return;
+            }
+            Kind::Array | Kind::NativeFunction => {}
+            Kind::Generator => {
+                self.field(cell + 16);
+                self.values(cell + 32, 3);
+            }
+            Kind::TypedArray => {
+                self.values(cell + 16, 1);
+            }
+            Kind::WeakRef | Kind::WeakMap | Kind::WeakSet | Kind::Map | Kind::Set => self.values(cell + 16, 1),
+            _ => self.values(cell + 16, fields / 8),
+        }
+        let inline = cell + 16 + fields;
+        self.values(inline, (size.saturating_sub(16 + fields)) / 8);
+    }
+
+    fn drain(&mut self) {
+        loop {
+            while let Some(cell) = self.stack.pop() {
+                self.children(cell);
+            }
+            if !self.overflow {
+                return;
+            }
+            self.overflow = false;
+            // Walk every marked cell again; those with unmarked children queue them.
+            for word in 0..self.bits.len() {
+                let mut bits = self.bits[word];
+                while bits != 0 {
+                    let bit = bits.trailing_zeros();
+                    bits &= bits - 1;
+                    self.children(((word as u32) << 6 | bit) << 4);
+                    while let Some(cell) = self.stack.pop() {
+                        self.children(cell);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<'a> Heap<'a> {
+    fn is_marked(bits: &[u64], offset: u32) -> bool {
+        if offset & SHARED != 0 {
+            return true;
+        }
+        let granule = offset as usize >> 4;
+        bits.get(granule >> 6).is_some_and(|word| word & 1 << (granule & 63) != 0)
+    }
+
+    /// Collects. `frames`: the stack's values from..to; `raw`: words of frames that are no values are skipped by their tags.
+    /// `first`: where cells begin.
+    pub(crate) fn collect(&mut self, first: u32, frames: (u32, u32)) {
+        let (mut bits, mut stack) = SCRATCH.with_borrow_mut(|scratch| (std::mem::take(&mut scratch.bits), std::mem::take(&mut scratch.stack)));
+        bits.clear();
+        bits.resize((self.top as usize >> 10) + 1, 0);
+        stack.clear();
+        stack.reserve(STACK);
+        let mut marker = Marker { heap: self, bits, stack, overflow: false, marked: 0 };
+        marker.values(REALM, (REALM_END - REALM) / 8);
+        marker.values(frames.0, frames.1.saturating_sub(frames.0) / 8);
+        let (atoms, transitions) = (marker.heap.atoms, marker.heap.transitions);
+        for table in [atoms, transitions] {
+            if table != 0 {
+                marker.cell(table);
+            }
+        }
+        marker.drain();
+        let Marker { bits, stack, marked, .. } = marker;
+        self.purge_tables(&bits);
+        self.sweep(&bits, first);
+        self.debt += marked / 64 + u64::from(self.top - first) / 256;
+        self.live = marked as u32;
+        SCRATCH.with_borrow_mut(|scratch| *scratch = Scratch { bits, stack });
+    }
+
+    /// Drops dead names and dead shapes from their tables, which do not keep them alive.
+    fn purge_tables(&mut self, bits: &[u64]) {
+        let keep = |heap: &Self, table: u32| -> Vec<u32> {
+            let count = heap.high(table) / 4;
+            (0..count).map(|i| heap.mem.load_u32(table + 8 + i * 4)).filter(|&cell| cell != 0 && Self::is_marked(bits, cell)).collect()
+        };
+        if self.atoms != 0 {
+            let live = keep(self, self.atoms);
+            self.mem.fill(self.atoms + 8, self.high(self.atoms).div_ceil(8), 0);
+            self.atom_count = 0;
+            for atom in live {
+                let hash = self.mem.load_u32(atom + 8);
+                self.insert_atom(atom, hash);
+            }
+        }
+        if self.transitions != 0 {
+            let live = keep(self, self.transitions);
+            self.mem.fill(self.transitions + 8, self.high(self.transitions).div_ceil(8), 0);
+            self.transition_count = 0;
+            for shape in live {
+                self.insert_transition(shape);
+            }
+        }
+    }
+
+    /// Chains the gaps between marked cells into runs, in order of address.
+    fn sweep(&mut self, bits: &[u64], first: u32) {
+        let mut end = first;
+        let mut last = 0u32;
+        self.runs = 0;
+        let gap = |heap: &mut Self, from: u32, to: u32, last: &mut u32| {
+            // Cells must look free to whoever follows a stale offset.
+            heap.mem.store_u64(from, 0);
+            heap.mem.store_u32(from + 8, to - from);
+            heap.mem.store_u32(from + 12, 0);
+            if *last == 0 {
+                heap.runs = from;
+            } else {
+                heap.mem.store_u32(*last + 12, from);
+            }
+            *last = from;
+        };
+        for (word, &set) in bits.iter().enumerate() {
+            let mut rest = set;
+            while rest != 0 {
+                let bit = rest.trailing_zeros();
+                rest &= rest - 1;
+                let cell = ((word as u32) << 6 | bit) << 4;
+                if cell < end {
+                    // Only in a corrupted heap.
+                    continue;
+                }
+                if cell > end {
+                    gap(self, end, cell, &mut last);
+                }
+                end = cell.saturating_add(self.size(cell).max(16)).min(self.top);
+            }
+        }
+        // The heap ends behind the last live cell.
+        self.top = end.max(first);
+        self.cursor = self.top;
+        self.limit = self.top;
+        if self.runs != 0 {
+            let run = self.runs;
+            self.cursor = run;
+            self.limit = run + self.mem.load_u32(run + 8);
+            self.runs = self.mem.load_u32(run + 12);
+        }
+    }
+
+    /// After a collection: would `bytes` fit?
+    pub(crate) fn has_room(&self, bytes: u32) -> bool {
+        u64::from(self.top) + u64::from(bytes) <= u64::from(self.threshold) || self.limit.saturating_sub(self.cursor) >= bytes.saturating_add(16)
+    }
+
+    /// Sets when to collect next; false if the cap leaves no room for `bytes`.
+    pub(crate) fn raise_threshold(&mut self, bytes: u32) -> bool {
+        let wanted = u64::from(self.top) + u64::from(self.live).max(1 << 20) + u64::from(bytes);
+        self.threshold = wanted.min(u64::from(self.cap)) as u32;
+        u64::from(self.top) + u64::from(bytes.saturating_add(15) & !15) <= u64::from(self.threshold)
+    }
+}

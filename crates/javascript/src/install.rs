@@ -1,0 +1,141 @@
+//! From the compiler's [`Unit`] to cells in guest memory.
+//!
+//! A code cell's fields are named in [`crate::vm::code`], a unit cell's in [`crate::vm::unit`]. Instructions of a unit lie in
+//! one Raw cell; a code cell's `PC` points into it. Captures are u32 words: a register, or 0x10000 | number of the maker's own
+//! capture. Handlers are four words each, positions two.
+
+use crate::bytecode::{Capture, Constant, Text, Unit};
+use crate::heap::{Kind, Result, atoms};
+use crate::value::Value;
+use crate::vm::{Vm, code, unit};
+
+impl<'a> Vm<'a> {
+    fn text_string(&mut self, list: &Unit, text: Text) -> Result<u32> {
+        self.heap.string_wtf8(list.bytes(text))
+    }
+
+    fn raw_words(&mut self, words: impl ExactSizeIterator<Item = u32>) -> Result<u32> {
+        if words.len() == 0 {
+            return Ok(0);
+        }
+        let cell = self.heap.raw(words.len() as u32 * 4)?;
+        for (i, word) in words.enumerate() {
+            self.heap.mem.store_u32(cell + 8 + i as u32 * 4, word);
+        }
+        Ok(cell)
+    }
+
+    fn constant_value(&mut self, list: &Unit, constant: &Constant) -> Result<Value> {
+        Ok(match constant {
+            Constant::Name(text) => {
+                let string = self.text_string(list, *text)?;
+                Value::string(self.heap.intern(string)?)
+            }
+            Constant::Text(text) => {
+                let string = self.text_string(list, *text)?;
+                // Short texts are often property keys too: interned ones compare and hash fast.
+                if text.length <= 32 && self.heap.flat(string).is_ok_and(|flat| self.heap.string_index(flat).is_none()) {
+                    Value::string(self.heap.intern(string)?)
+                } else {
+                    Value::string(string)
+                }
+            }
+            Constant::Number(n) => Value::number(*n),
+            Constant::BigInt(text) => {
+                let digits = list.text(*text);
+                let n = crate::interpret::parse_bigint(&digits).unwrap_or_default();
+                Value::bigint(self.heap.bigint(&n)?)
+            }
+            Constant::Pattern { source, flags } => {
+                let source = self.text_string(list, *source)?;
+                let flags = self.text_string(list, *flags)?;
+                Value::object(self.heap.accessor(Value::string(source), Value::string(flags))?)
+            }
+            Constant::Template(parts) => {
+                let cell = self.heap.values(Kind::Slots, parts.len() as u32 * 2, Value::UNDEFINED)?;
+                for (i, (cooked, raw)) in parts.iter().enumerate() {
+                    if let Some(cooked) = cooked {
+                        let string = self.text_string(list, *cooked)?;
+                        self.heap.set_value(cell + 8 + i as u32 * 16, Value::string(string));
+                    }
+                    let string = self.text_string(list, *raw)?;
+                    self.heap.set_value(cell + 16 + i as u32 * 16, Value::string(string));
+                }
+                Value::object(cell)
+            }
+            Constant::Scope(names) => {
+                // Three values a name: text, kind, place.
+                let cell = self.heap.values(Kind::Slots, names.len() as u32 * 3, Value::UNDEFINED)?;
+                for (i, name) in names.iter().enumerate() {
+                    let text = self.text_string(list, name.name)?;
+                    let at = cell + 8 + i as u32 * 24;
+                    self.heap.set_value(at, Value::string(text));
+                    self.heap.set_value(at + 8, Value::int(name.kind as i32));
+                    self.heap.set_value(at + 16, Value::int(capture_word(name.place) as i32));
+                }
+                Value::object(cell)
+            }
+            Constant::Jumps(jumps) => Value::object(self.raw_words(jumps.iter().map(|&j| j as u32))?),
+        })
+    }
+
+    /// Lays a unit out; the code cell of function 0. `source`: the WTF-8 text, kept for `toString` and traces.
+    pub(crate) fn install(&mut self, list: &Unit, source: &[u8], file: u32) -> Result<u32> {
+        self.heap.debt += (list.words.len() + list.constants.len()) as u64 / 8;
+        let cell = self.heap.allocate(Kind::Unit, unit::BYTES, 0)?;
+        for i in 1..unit::BYTES / 8 {
+            self.heap.mem.store_u64(cell + i * 8, 0);
+        }
+        let words = self.raw_words(list.words.iter().copied())?;
+        let text = self.heap.raw(source.len() as u32)?;
+        self.heap.mem.write(text + 8, source);
+        let functions = self.heap.values(Kind::Slots, list.functions.len() as u32, Value::UNDEFINED)?;
+        self.heap.mem.store_u32(cell + unit::WORDS, words);
+        self.heap.mem.store_u32(cell + unit::SOURCE, text);
+        self.heap.mem.store_u32(cell + unit::FILE, file);
+        self.heap.mem.store_u32(cell + unit::FUNCTIONS, functions);
+        for (number, function) in list.functions.iter().enumerate() {
+            let at = self.heap.allocate(Kind::Code, code::BYTES, function.flags)?;
+            for i in 1..code::BYTES / 8 {
+                self.heap.mem.store_u64(at + i * 8, 0);
+            }
+            let name = self.text_string(list, function.name)?;
+            let part = |range: crate::bytecode::Range| range.start as usize..range.end as usize;
+            let constants = &list.constants[part(function.constants)];
+            let values = if constants.is_empty() { 0 } else { self.heap.values(Kind::Slots, constants.len() as u32, Value::UNDEFINED)? };
+            for (i, constant) in constants.iter().enumerate() {
+                let value = self.constant_value(list, constant)?;
+                self.heap.set_value(values + 8 + i as u32 * 8, value);
+            }
+            let captures = self.raw_words(list.captures[part(function.captures)].iter().map(|&c| capture_word(c)))?;
+            let handlers: Vec<u32> = list.handlers[part(function.handlers)].iter().flat_map(|h| [h.start, h.end, h.target, u32::from(h.register)]).collect();
+            let handlers = self.raw_words(handlers.into_iter())?;
+            let positions: Vec<u32> = list.positions[part(function.positions)].iter().flat_map(|p| [p.word, p.offset]).collect();
+            let positions = self.raw_words(positions.into_iter())?;
+            let mem = self.heap.mem;
+            mem.store_u32(at + code::PC, words + 8 + function.words.start * 4);
+            mem.store_u32(at + code::WORDS, function.words.end - function.words.start);
+            mem.store_u16(at + code::REGISTERS, function.registers.max(8));
+            mem.store_u16(at + code::PARAMETERS, function.parameters);
+            mem.store_u16(at + code::LENGTH, function.length);
+            mem.store_u8(at + code::THIS_PROPERTIES, function.this_properties);
+            mem.store_u32(at + code::NAME, if name == 0 { atoms::EMPTY } else { name });
+            mem.store_u32(at + code::UNIT, cell);
+            mem.store_u32(at + code::CONSTANTS, values);
+            mem.store_u32(at + code::HANDLERS, handlers);
+            mem.store_u32(at + code::POSITIONS, positions);
+            mem.store_u32(at + code::CAPTURES, captures);
+            mem.store_u32(at + code::SOURCE_START, function.source.start);
+            mem.store_u32(at + code::SOURCE_END, function.source.end);
+            self.heap.set_value(functions + 8 + number as u32 * 8, Value::object(at));
+        }
+        Ok(self.heap.value(functions + 8).payload())
+    }
+}
+
+fn capture_word(capture: Capture) -> u32 {
+    match capture {
+        Capture::Register(r) => u32::from(r),
+        Capture::Outer(n) => 0x1_0000 | u32::from(n),
+    }
+}

@@ -1,0 +1,474 @@
+//! Calls, constructions, returns.
+
+use super::{Flow, a, b, c, go, op, reload, slow, slow_op};
+use crate::bytecode::{Op, frame, function_flag};
+use crate::heap::shape::attribute;
+use crate::heap::string::Key;
+use crate::heap::{Kind, Pause, Result, Signal, atoms, flag};
+use crate::library::{self, Arguments, Helper};
+use crate::value::Value;
+use crate::vm::{Entry, Realm, Vm, code, function};
+
+/// Functions that a plain call cannot just enter.
+const NOT_PLAIN: u32 = function_flag::CLASS;
+
+op!(Call(vm, regs, region, pc, fuel, word) {
+    let window = b(word);
+    let callee = Value(regs.get(window.wrapping_add(frame::CALLEE)));
+    let mem = vm.heap.mem;
+    if callee.is_object_cell() && mem.load_u8(callee.payload()) == Kind::Function as u8 {
+        let cell = mem.load_u32(callee.payload() + function::CODE);
+        let sizes = mem.load_u32(cell + code::REGISTERS);
+        let (registers, parameters) = (sizes & 0xffff, sizes >> 16);
+        let count = u32::from(c(word));
+        let fp = vm.fp + u32::from(window) * 8;
+        if mem.load_u32(cell + 4) & NOT_PLAIN == 0 && fp + registers.max(count + 5) * 8 <= vm.stack_limit && vm.depth < vm.max_depth {
+            let target = mem.load_u32(cell + code::PC);
+            let inner = mem.window(fp);
+            for i in count..parameters {
+                inner.set((5 + i) as u8, Value::UNDEFINED.0);
+            }
+            inner.set(frame::LINK, u64::from(pc + 4) | u64::from(window) << 32 | u64::from(a(word)) << 48);
+            inner.set(frame::INFO, u64::from(count));
+            vm.fp = fp;
+            vm.depth += 1;
+            return go(vm, inner, mem.code(target), target, fuel);
+        }
+    }
+    slow(vm, regs, region, pc, fuel, |vm, word| {
+        let result = vm.invoke(u32::from(b(word)), u32::from(c(word)))?;
+        vm.set_register(a(word), result);
+        Ok(())
+    })
+});
+
+op!(Return(vm, regs, region, pc, fuel, word) {
+    let value = regs.get(a(word));
+    let (link, info) = (regs.get(frame::LINK), regs.get(frame::INFO));
+    let entry = (info >> 32) as u8;
+    if entry <= Entry::Construct as u8 {
+        let value = if entry == Entry::Construct as u8 && !Value(value).is_object() { regs.get(frame::THIS) } else { value };
+        let mem = vm.heap.mem;
+        vm.fp = vm.fp.wrapping_sub(((link >> 32) as u32 & 0xffff) * 8);
+        vm.depth = vm.depth.wrapping_sub(1);
+        let outer = mem.window(vm.fp);
+        let target = link as u32;
+        outer.set((link >> 48) as u8, value);
+        return go(vm, outer, mem.code(target), target, fuel);
+    }
+    vm.pc = pc;
+    vm.fuel = fuel;
+    return_slow(vm, Value(value))
+});
+
+op!(ReturnUndefined(vm, regs, region, pc, fuel, word) {
+    let (link, info) = (regs.get(frame::LINK), regs.get(frame::INFO));
+    let entry = (info >> 32) as u8;
+    if entry <= Entry::Construct as u8 {
+        let value = if entry == Entry::Construct as u8 { regs.get(frame::THIS) } else { Value::UNDEFINED.0 };
+        let mem = vm.heap.mem;
+        vm.fp = vm.fp.wrapping_sub(((link >> 32) as u32 & 0xffff) * 8);
+        vm.depth = vm.depth.wrapping_sub(1);
+        let outer = mem.window(vm.fp);
+        let target = link as u32;
+        outer.set((link >> 48) as u8, value);
+        return go(vm, outer, mem.code(target), target, fuel);
+    }
+    vm.pc = pc;
+    vm.fuel = fuel;
+    return_slow(vm, Value::UNDEFINED)
+});
+
+/// Returns from a frame whose result is not just stored.
+#[cold]
+#[inline(never)]
+pub(super) fn return_slow<'a>(vm: &mut Vm<'a>, value: Value) -> Flow<'a> {
+    let pc = vm.pc;
+    let fuel = vm.fuel;
+    match vm.leave(value) {
+        Ok(None) => {
+            let fuel = vm.fuel.saturating_sub(std::mem::take(&mut vm.heap.debt) as i64);
+            reload(vm, fuel)
+        }
+        Ok(Some(exit)) => Err(exit),
+        Err(signal) => super::signalled(vm, pc, fuel, super::price(Op::Return), signal),
+    }
+}
+
+op!(ReturnDerived(vm, regs, region, pc, fuel, word) {
+    slow(vm, regs, region, pc, fuel, |vm, word| {
+        let (value, this) = (vm.register(a(word)), vm.register(b(word)));
+        let result = if value.is_object() {
+            value
+        } else if !value.is_undefined() {
+            return vm.type_error("Derived constructors may only return object or undefined");
+        } else if this.is_uninitialised() {
+            let name = vm.heap.name("this")?;
+            return vm.uninitialised(name);
+        } else {
+            this
+        };
+        match vm.leave(result)? {
+            None => Err(Signal::Called),
+            Some(_) => Err(Signal::Stop(Pause::Internal)),
+        }
+    })
+});
+
+slow_op!(New(vm, word) {
+    let distance = u32::from(b(word));
+    let callee = vm.register(b(word).wrapping_add(frame::CALLEE));
+    vm.set_register(b(word).wrapping_add(frame::NEW_TARGET), callee);
+    let result = vm.construct_window(distance, u32::from(c(word)))?;
+    vm.set_register(a(word), result);
+    Ok(())
+});
+
+slow_op!(CallSpread(vm, word) {
+    let count = vm.spread(u32::from(b(word)))?;
+    let result = vm.invoke(u32::from(b(word)), count)?;
+    vm.set_register(a(word), result);
+    Ok(())
+});
+
+slow_op!(NewSpread(vm, word) {
+    let callee = vm.register(b(word).wrapping_add(frame::CALLEE));
+    vm.set_register(b(word).wrapping_add(frame::NEW_TARGET), callee);
+    let count = vm.spread(u32::from(b(word)))?;
+    let result = vm.construct_window(u32::from(b(word)), count)?;
+    vm.set_register(a(word), result);
+    Ok(())
+});
+
+slow_op!(CallSuper(vm, word) {
+    let window = b(word);
+    let active = vm.object_cell(vm.register(window.wrapping_add(frame::CALLEE)))?;
+    // The window keeps the active function until the very end, so that the instruction can run again after a collection.
+    let parent = vm.heap.proto(active);
+    let parent = if parent == 0 { Value::NULL } else { vm.object_value(parent) };
+    if !vm.is_constructor(parent) {
+        return vm.type_error("Super constructor is not a constructor");
+    }
+    let count = if c(word) == 255 { vm.spread(u32::from(window))? } else { u32::from(c(word)) };
+    vm.set_register(window.wrapping_add(frame::CALLEE), parent);
+    match vm.construct_window(u32::from(window), count) {
+        Ok(result) => {
+            vm.set_register(a(word), result);
+            Ok(())
+        }
+        Err(signal) => {
+            if signal != Signal::Called {
+                let active = vm.object_value(active);
+                vm.set_register(window.wrapping_add(frame::CALLEE), active);
+            }
+            Err(signal)
+        }
+    }
+});
+
+slow_op!(CallEval(vm, word) {
+    let callee = vm.register(b(word).wrapping_add(frame::CALLEE));
+    if vm.is_intrinsic_eval(callee) && c(word) != 255 {
+        let source = if c(word) == 0 { Value::UNDEFINED } else { vm.register(b(word).wrapping_add(frame::ARGUMENTS)) };
+        let result = vm.direct_eval(source, u32::from(b(word)), vm.extension(1), vm.extension(2))?;
+        vm.set_register(a(word), result);
+        return Ok(());
+    }
+    let result = vm.invoke(u32::from(b(word)), u32::from(c(word)))?;
+    vm.set_register(a(word), result);
+    Ok(())
+});
+
+op!(Native(vm, regs, region, pc, fuel, word) {
+    slow(vm, regs, region, pc, fuel, |vm, word| {
+        let arguments = Arguments { window: vm.fp + u32::from(b(word)) * 8, count: u32::from(c(word)), construct: false };
+        let number = vm.extension(1);
+        let result = library::call_leaf(vm, number, arguments)?;
+        vm.set_register(a(word), result);
+        Ok(())
+    })
+});
+
+impl<'a> Vm<'a> {
+    /// Leaves the running frame with a result, as its entry says. `pc` is where execution goes on. Some: the run ends.
+    pub(crate) fn leave(&mut self, value: Value) -> Result<Option<super::Exit>> {
+        let (link, info) = (self.heap.mem.load_u64(self.fp), self.heap.mem.load_u64(self.fp + 8));
+        let entry = Entry::from_info(info);
+        let this = self.register(frame::THIS);
+        let iterator = self.register(frame::ARGUMENTS);
+        match entry {
+            Entry::Generator => return self.leave_generator(value),
+            Entry::Host | Entry::Job => {
+                self.fp = self.fp.wrapping_sub(((link >> 32) as u32 & 0xffff) * 8);
+                self.depth = self.depth.wrapping_sub(1);
+                return Ok(Some(super::Exit::Value(value)));
+            }
+            _ => {}
+        }
+        let result = match entry {
+            Entry::Construct | Entry::ConstructSuper if !value.is_object() => this,
+            Entry::Not => Value::boolean(value != Value::TRUE),
+            _ => value,
+        };
+        let target = link as u32;
+        self.fp = self.fp.wrapping_sub(((link >> 32) as u32 & 0xffff) * 8);
+        self.depth = self.depth.wrapping_sub(1);
+        self.pc = target;
+        match entry {
+            Entry::Discard => {}
+            Entry::Test => self.pc = super::compare::finish_test(self, target, value == Value::TRUE),
+            Entry::TestNot => self.pc = super::compare::finish_test(self, target, value != Value::TRUE),
+            Entry::Iterate => self.finish_iterate(target, value, iterator),
+            _ => self.set_register((link >> 48) as u8, result),
+        }
+        Ok(None)
+    }
+
+    /// Lays the array in the window's first argument out as its arguments; their number.
+    fn spread(&mut self, distance: u32) -> Result<u32> {
+        let place = self.fp + (distance + u32::from(frame::ARGUMENTS)) * 8;
+        let list = self.heap.value(place);
+        if !self.heap.is_kind(list, Kind::Array) {
+            return Ok(0);
+        }
+        let array = list.payload();
+        let count = self.heap.array_length(array);
+        if count > 1 << 20 {
+            return self.range_error("Too many arguments");
+        }
+        self.charge(u64::from(count / 16))?;
+        let end = place + (count + 8) * 8;
+        if end > self.stack_limit {
+            self.grow_stack(end)?;
+        }
+        let place = self.fp + (distance + u32::from(frame::ARGUMENTS)) * 8;
+        // Backwards: the array itself lies in the first place, and the instruction may still run again.
+        for i in (0..count).rev() {
+            let value = self.heap.dense(array, i);
+            self.heap.set_value(place + i * 8, if value.is_hole() { Value::UNDEFINED } else { value });
+        }
+        Ok(count)
+    }
+
+    /// Can it be constructed?
+    pub(crate) fn is_constructor(&self, value: Value) -> bool {
+        value.is_object_cell() && self.heap.flags(value.payload()) & flag::CONSTRUCTOR != 0
+    }
+
+    /// Constructs from a window that holds callee, new.target and arguments.
+    pub(crate) fn construct_window(&mut self, distance: u32, count: u32) -> Result<Value> {
+        let window = self.fp + distance * 8;
+        let callee = self.heap.value(window + u32::from(frame::CALLEE) * 8);
+        if !self.is_constructor(callee) {
+            let text = self.describe_callee(callee)?;
+            return self.type_error(&format!("{text} is not a constructor"));
+        }
+        self.entry = Entry::Construct;
+        let code = self.code_of(callee);
+        if code == 0 {
+            return self.invoke_other(distance, count, callee);
+        }
+        let new_target = self.heap.value(window + u32::from(frame::NEW_TARGET) * 8);
+        let this = if self.heap.high(code) & function_flag::DERIVED != 0 {
+            Value::UNINITIALISED
+        } else if self.heap.is_kind(new_target, Kind::Function) {
+            let own = self.code_of(new_target);
+            let prototype = self.prototype_property(new_target.payload())?;
+            let Some(prototype) = prototype else {
+                // A getter or proxy: the helper fetches it and constructs.
+                return self.construct_by_helper(distance, count);
+            };
+            let this_properties = u32::from(self.heap.mem.load_u8(code + code::THIS_PROPERTIES));
+            let proto = if prototype.is_object() { self.object_cell(prototype)? } else { self.realm_cell(Realm::OBJECT_PROTOTYPE) };
+            let shape = if self.heap.mem.load_u32(own + code::NEW_PROTOTYPE) == proto && own == code && own & crate::heap::memory::SHARED == 0 {
+                self.heap.mem.load_u32(own + code::NEW_SHAPE)
+            } else {
+                let inline = if this_properties <= 4 { 4 } else if this_properties <= 8 { 8 } else { 16 };
+                let shape = self.heap.root_shape(proto, Kind::Object, inline)?;
+                if own == code {
+                    self.heap.mem.store_u32(own + code::NEW_PROTOTYPE, proto);
+                    self.heap.mem.store_u32(own + code::NEW_SHAPE, shape);
+                }
+                shape
+            };
+            Value::object(self.heap.object(Kind::Object, shape)?)
+        } else {
+            return self.construct_by_helper(distance, count);
+        };
+        self.heap.set_value(window + u32::from(frame::THIS) * 8, this);
+        self.push(distance, count, code)?;
+        Err(Signal::Called)
+    }
+
+    /// `prototype` of a function when it is a plain data property.
+    fn prototype_property(&mut self, function: u32) -> Result<Option<Value>> {
+        self.materialise(function)?;
+        match self.heap.own(function, Key::Name(atoms::PROTOTYPE)) {
+            crate::heap::object::Own::Data { address, .. } => Ok(Some(self.heap.value(address))),
+            _ => Ok(None),
+        }
+    }
+
+    /// Construction whose prototype only script can tell: `this` is made by the helper, which then calls with it.
+    fn construct_by_helper(&mut self, distance: u32, count: u32) -> Result<Value> {
+        let window = self.fp + distance * 8;
+        let callee = self.heap.value(window + u32::from(frame::CALLEE) * 8);
+        let new_target = self.heap.value(window + u32::from(frame::NEW_TARGET) * 8);
+        let list = self.arguments_array(window, count, 0)?;
+        self.entry = Entry::Call;
+        self.help(Helper::Construct, &[callee, list, new_target])
+    }
+
+    /// Enters a constructor with a `this` already made (self-hosted `%constructWith`): tail position of a native.
+    pub(crate) fn construct_with(&mut self, callee: Value, this: Value, new_target: Value, list: u32) -> Result<Value> {
+        let distance = self.frame_top();
+        let count = self.heap.array_length(list);
+        let end = self.fp + (distance + count + 16) * 8;
+        if end > self.stack_limit {
+            self.grow_stack(end)?;
+        }
+        let window = self.fp + distance * 8;
+        self.heap.set_value(window + u32::from(frame::CALLEE) * 8, callee);
+        self.heap.set_value(window + u32::from(frame::NEW_TARGET) * 8, new_target);
+        self.heap.set_value(window + u32::from(frame::THIS) * 8, this);
+        for i in 0..count {
+            let value = self.heap.dense(list, i);
+            self.heap.set_value(window + (5 + i) * 8, if value.is_hole() { Value::UNDEFINED } else { value });
+        }
+        let code = self.code_of(callee);
+        self.entry = Entry::Construct;
+        if code == 0 || this.is_undefined() {
+            return self.construct_window(distance, count);
+        }
+        self.push(distance, count, code)?;
+        Err(Signal::Called)
+    }
+
+    /// Calls from a native in tail position, with arguments in a dense array.
+    pub(crate) fn apply(&mut self, callee: Value, this: Value, list: u32) -> Result<Value> {
+        let count = if list == 0 { 0 } else { self.heap.array_length(list) };
+        if count > 1 << 20 {
+            return self.range_error("Too many arguments");
+        }
+        self.charge(u64::from(count / 16))?;
+        let arguments: Vec<Value> = (0..count)
+            .map(|i| {
+                let value = self.heap.dense(list, i);
+                if value.is_hole() { Value::UNDEFINED } else { value }
+            })
+            .collect();
+        self.call(callee, this, &arguments)
+    }
+
+    /// A callee without code: a native, a bound function, a proxy, or nothing callable.
+    #[cold]
+    pub(crate) fn invoke_other(&mut self, distance: u32, count: u32, callee: Value) -> Result<Value> {
+        let construct = self.entry == Entry::Construct;
+        let window = self.fp + distance * 8;
+        let arguments = Arguments { window, count, construct };
+        if callee.is_native() {
+            return library::call_native(self, callee.payload(), arguments);
+        }
+        if callee.is_object_cell() {
+            let cell = callee.payload();
+            match self.heap.kind(cell) {
+                Kind::NativeFunction => {
+                    let number = self.heap.mem.load_u32(cell + 16);
+                    return library::call_native(self, number, arguments);
+                }
+                Kind::BoundFunction => {
+                    let target = self.heap.value(cell + 16);
+                    let list = self.heap.value(cell + 32).payload();
+                    let bound = self.heap.array_length(list);
+                    let mut all: Vec<Value> = (0..bound).map(|i| self.heap.dense(list, i)).collect();
+                    all.extend((0..count).map(|i| arguments.get(self, i)));
+                    self.heap.debt += u64::from(bound + count) / 8;
+                    if construct {
+                        let new_target = arguments.new_target(self);
+                        let new_target = if new_target == callee { target } else { new_target };
+                        let list = self.array_of(&all)?;
+                        return self.construct_with(target, Value::UNDEFINED, new_target, list);
+                    }
+                    let this = self.heap.value(cell + 24);
+                    return self.call(target, this, &all);
+                }
+                Kind::Proxy if self.heap.flags(cell) & flag::CALLABLE != 0 => {
+                    let list = self.arguments_array(window, count, 0)?;
+                    let this = arguments.this(self);
+                    if construct {
+                        let new_target = arguments.new_target(self);
+                        self.entry = Entry::Call;
+                        return self.help(Helper::ProxyConstruct, &[callee, list, new_target]);
+                    }
+                    return self.help(Helper::ProxyApply, &[callee, this, list]);
+                }
+                Kind::HostObject => return self.call_host(cell, arguments),
+                _ => {}
+            }
+        }
+        let text = self.describe_callee(callee)?;
+        self.type_error(&format!("{text} is not a function"))
+    }
+
+    /// A callee for "is not a function".
+    fn describe_callee(&mut self, callee: Value) -> Result<String> {
+        if let Some(text) = self.callee_source() {
+            return Ok(text);
+        }
+        Ok(if callee.is_string() {
+            let text = self.heap.text(callee.payload())?;
+            format!("\"{}\"", text.chars().take(40).collect::<String>())
+        } else if callee.is_object() {
+            "object".to_owned()
+        } else if callee.is_symbol() {
+            "symbol".to_owned()
+        } else {
+            let text = self.to_string_primitive(callee)?;
+            self.heap.text(text)?
+        })
+    }
+
+    /// An array of the window's arguments from `first` on.
+    pub(crate) fn arguments_array(&mut self, window: u32, count: u32, first: u32) -> Result<Value> {
+        let length = count.saturating_sub(first);
+        let shape = self.realm_cell(Realm::ARRAY_SHAPE);
+        let array = self.heap.array(shape, length)?;
+        let elements = self.heap.elements(array);
+        for i in 0..length {
+            let value = self.heap.value(window + (5 + first + i) * 8);
+            self.heap.set_value(elements + 8 + i * 8, value);
+        }
+        self.heap.set_array_length_field(array, length);
+        Ok(Value::object(array))
+    }
+
+    /// A dense array of values; its cell.
+    pub(crate) fn array_of(&mut self, values: &[Value]) -> Result<u32> {
+        let shape = self.realm_cell(Realm::ARRAY_SHAPE);
+        let array = self.heap.array(shape, values.len() as u32)?;
+        let elements = self.heap.elements(array);
+        for (i, &value) in values.iter().enumerate() {
+            self.heap.set_value(elements + 8 + i as u32 * 8, value);
+        }
+        self.heap.set_array_length_field(array, values.len() as u32);
+        Ok(array)
+    }
+
+    /// The prototype object that a lazily made `prototype` property gets; a hole if the function has none.
+    pub(crate) fn lazy_prototype(&mut self, object: u32, code: u32) -> Result<Value> {
+        let flags = self.heap.high(code);
+        if flags & function_flag::GENERATOR != 0 {
+            let parent = if flags & function_flag::ASYNC != 0 { Realm::ASYNC_GENERATOR_PROTOTYPE } else { Realm::GENERATOR_PROTOTYPE };
+            let parent = self.realm_cell(parent);
+            let shape = self.heap.root_shape(parent, Kind::Object, 4)?;
+            return self.heap.object(Kind::Object, shape).map(Value::object);
+        }
+        if self.heap.flags(object) & flag::CONSTRUCTOR == 0 || flags & function_flag::CLASS != 0 {
+            return Ok(Value::HOLE);
+        }
+        let shape = self.realm_cell(Realm::OBJECT_SHAPE_4);
+        let prototype = self.heap.object(Kind::Object, shape)?;
+        self.heap.add(prototype, Key::Name(atoms::CONSTRUCTOR), Value::object(object), attribute::HIDDEN)?;
+        Ok(Value::object(prototype))
+    }
+}

@@ -1,0 +1,135 @@
+//! Throwing, unwinding, and the policy when memory runs out.
+
+use super::{Exit, Flow, a, op};
+use crate::bytecode::{Op, frame};
+use crate::heap::memory::SHARED;
+use crate::heap::{Kind, Pause, Result, Signal};
+use crate::value::Value;
+use crate::vm::{Entry, Realm, Vm, code};
+
+op!(Throw(vm, regs, region, pc, fuel, word) {
+    vm.pc = pc;
+    vm.fuel = fuel;
+    let value = Value(regs.get(a(word)));
+    super::throw(vm, value)
+});
+
+op!(Halt(vm, regs, region, pc, fuel, word) {
+    vm.pc = pc;
+    vm.fuel = fuel;
+    Err(Exit::Value(Value(regs.get(a(word)))))
+});
+
+impl<'a> Vm<'a> {
+    /// The handler of the code for a place (in words from its start): target and register.
+    fn handler(&self, code: u32, word: u32) -> Option<(u32, u8)> {
+        let table = self.heap.mem.load_u32(code + code::HANDLERS);
+        let count = self.heap.high(table) / 16;
+        (0..count).map(|i| table + 8 + i * 16).find_map(|at| {
+            let covers = self.heap.mem.load_u32(at) <= word && word < self.heap.mem.load_u32(at + 4);
+            covers.then(|| (self.heap.mem.load_u32(at + 8), self.heap.mem.load_u32(at + 12) as u8))
+        })
+    }
+
+    /// Finds the handler of an exception thrown at `pc`, leaving frames until one has it. Some: it reached the host.
+    pub(crate) fn unwind(&mut self, value: Value) -> Option<Exit> {
+        let mut pc = self.pc;
+        let base = self.stack_base();
+        loop {
+            self.fuel = self.fuel.saturating_sub(1);
+            let code = self.code();
+            if code != 0 {
+                let start = self.heap.mem.load_u32(code + code::PC);
+                if let Some((target, register)) = self.handler(code, pc.wrapping_sub(start) / 4) {
+                    self.set_register(register, value);
+                    self.pc = start.wrapping_add(target.wrapping_mul(4));
+                    return None;
+                }
+            }
+            let link = self.heap.mem.load_u64(self.fp);
+            let distance = (link >> 32) as u32 & 0xffff;
+            match Entry::from_info(self.heap.mem.load_u64(self.fp + 8)) {
+                Entry::Host | Entry::Job => {
+                    self.fp = self.fp.wrapping_sub(distance * 8);
+                    self.depth = self.depth.wrapping_sub(1);
+                    return Some(Exit::Thrown(value));
+                }
+                Entry::Generator => match self.throw_from_generator(value) {
+                    Ok(None) => return None,
+                    Ok(Some(exit)) => return Some(exit),
+                    // The body is left; go on with its caller's frame.
+                    Err(()) => {
+                        pc = self.pc;
+                        continue;
+                    }
+                },
+                Entry::Test | Entry::TestNot | Entry::Iterate => pc = link as u32,
+                _ => pc = (link as u32).wrapping_sub(4),
+            }
+            if distance == 0 || self.fp < base + distance * 8 {
+                return Some(Exit::Thrown(value));
+            }
+            self.fp -= distance * 8;
+            self.depth = self.depth.wrapping_sub(1);
+        }
+    }
+
+    /// Collects because an instruction found no room; afterwards it runs again. If there is still none: the prepared error
+    /// once, then the stop.
+    pub(crate) fn make_room(&mut self, bytes: u32) -> Result<()> {
+        let again = self.collected_at == self.pc;
+        let before = self.heap.used();
+        self.collect()?;
+        let live = self.heap.live;
+        if self.out_of_memory && u64::from(live) < u64::from(self.heap.cap) * 7 / 8 {
+            self.out_of_memory = false;
+        }
+        if !again || self.heap.has_room(bytes) {
+            if bytes != u32::MAX {
+                self.collected_at = self.pc;
+                if self.heap.raise_threshold(bytes) || self.heap.used() < before || self.heap.has_room(bytes) {
+                    return Ok(());
+                }
+            } else if self.is_length_fault() {
+                self.collected_at = 0;
+                return self.range_error("Invalid string length");
+            }
+        }
+        self.collected_at = 0;
+        if self.out_of_memory {
+            return Err(Signal::Stop(Pause::Memory));
+        }
+        self.out_of_memory = true;
+        Err(Signal::Throw(self.realm(Realm::OUT_OF_MEMORY_ERROR)))
+    }
+
+    fn is_length_fault(&self) -> bool {
+        true
+    }
+
+    /// The source text of the callee at the running call, if it can be told (for messages).
+    pub(crate) fn callee_source(&mut self) -> Option<String> {
+        None
+    }
+
+    /// Source position of a place in code: file, byte offset in the source.
+    pub(crate) fn position(&self, code: u32, pc: u32) -> Option<u32> {
+        if code & SHARED != 0 || !self.heap.is(code, Kind::Code) {
+            return None;
+        }
+        let table = self.heap.mem.load_u32(code + code::POSITIONS);
+        let count = self.heap.high(table) / 8;
+        let word = pc.wrapping_sub(self.heap.mem.load_u32(code + code::PC)) / 4;
+        let (mut low, mut high) = (0, count);
+        while low < high {
+            let middle = (low + high) / 2;
+            if self.heap.mem.load_u32(table + 8 + middle * 8) <= word { low = middle + 1 } else { high = middle }
+        }
+        (low > 0).then(|| self.heap.mem.load_u32(table + 8 + (low - 1) * 8 + 4))
+    }
+
+    /// The callee of the running frame.
+    pub(crate) fn callee(&self) -> Value {
+        self.register(frame::CALLEE)
+    }
+}

@@ -1,0 +1,298 @@
+//! The interpreter: one function per instruction.
+//!
+//! In release builds each ends in a call of the next through a table, which LLVM turns into a jump; in debug
+//! builds, under Miri and on wasm32 it returns to a plain loop instead. Both come from the same definitions.
+//!
+//! State travels in arguments (machine registers): the machine, the frame's registers, the code region, pc, fuel.
+//! A hot path never touches more; everything else is a slow path, which saves pc and fuel in the machine, works on
+//! it, and answers with a [`Signal`] when it cannot just go on.
+
+use memory::{Region, Registers};
+
+use crate::bytecode::{Op, TABLE as ROWS};
+use crate::heap::{Pause, Result, Signal};
+use crate::value::Value;
+use crate::vm::Vm;
+
+mod arithmetic;
+mod call;
+mod compare;
+mod convert;
+mod exception;
+mod generator;
+mod iterate;
+mod make;
+mod property;
+mod scope;
+mod simple;
+
+pub(crate) use convert::parse_bigint;
+pub(crate) use arithmetic::{operate, power_double, unary};
+pub(crate) use compare::{compare, strictly_equal};
+pub(crate) use generator::{DATA, Resume};
+
+/// Why the interpreter returned to its driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// The slice is used up; run again to go on.
+    Slice,
+    /// The host's frame returned this.
+    Value(Value),
+    /// An exception reached the host's frame.
+    Thrown(Value),
+    /// Stopped.
+    Pause(Pause),
+}
+
+/// The plain loop is used where calls in tail position are not known to be jumps.
+const PLAIN: bool = cfg!(any(debug_assertions, miri, target_arch = "wasm32"));
+
+#[cfg(not(any(debug_assertions, miri, target_arch = "wasm32")))]
+pub(crate) type Flow<'a> = std::result::Result<std::convert::Infallible, Exit>;
+
+/// What an instruction returns to the plain loop.
+#[cfg(any(debug_assertions, miri, target_arch = "wasm32"))]
+pub(crate) type Flow<'a> = std::result::Result<State<'a>, Exit>;
+
+/// Registers, code, pc, fuel between two instructions.
+#[allow(dead_code)]
+pub(crate) type State<'a> = (Registers<'a>, Region<'a>, u32, i64);
+
+type Handler = for<'a, 'b> fn(&'b mut Vm<'a>, Registers<'a>, Region<'a>, u32, i64) -> Flow<'a>;
+
+/// Goes on with the instruction at `pc`.
+#[cfg(not(any(debug_assertions, miri, target_arch = "wasm32")))]
+#[inline(always)]
+fn go<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, pc: u32, fuel: i64) -> Flow<'a> {
+    HANDLERS[usize::from(code.load_u8(pc))](vm, regs, code, pc, fuel)
+}
+
+#[cfg(any(debug_assertions, miri, target_arch = "wasm32"))]
+#[inline(always)]
+fn go<'a>(_vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, pc: u32, fuel: i64) -> Flow<'a> {
+    Ok((regs, code, pc, fuel))
+}
+
+/// Declares the function of an instruction: `op!(Name(vm, regs, code, pc, fuel, word) { .. })`. The fuel is paid already.
+macro_rules! op {
+    ($name:ident($vm:ident, $regs:ident, $code:ident, $pc:ident, $fuel:ident, $word:ident) $body:block) => {
+        #[allow(non_snake_case, unused_variables)]
+        pub(super) fn $name<'a>(
+            $vm: &mut Vm<'a>,
+            $regs: ::memory::Registers<'a>,
+            $code: ::memory::Region<'a>,
+            $pc: u32,
+            $fuel: i64,
+        ) -> Flow<'a> {
+            let $fuel = $fuel - crate::interpret::price(Op::$name);
+            if $fuel < 0 {
+                return crate::interpret::out_of_fuel($vm, $regs, $code, $pc, $fuel + crate::interpret::price(Op::$name));
+            }
+            let $word = $code.load_u32($pc);
+            $body
+        }
+    };
+}
+
+/// Declares an instruction that has no fast path: `slow_op!(Name(vm, word) { .. Ok(()) })`.
+macro_rules! slow_op {
+    ($name:ident($vm:ident, $word:ident) $body:block) => {
+        op!($name(vm, regs, code, pc, fuel, word) {
+            #[cold]
+            #[inline(never)]
+            #[allow(unused_variables)]
+            fn work($vm: &mut Vm<'_>, $word: u32) -> crate::heap::Result<()> $body
+            crate::interpret::slow(vm, regs, code, pc, fuel, work)
+        });
+    };
+}
+
+pub(super) use op;
+#[allow(unused_imports)]
+pub(super) use slow_op;
+
+pub(super) const fn price(op: Op) -> i64 {
+    ROWS[op as usize].fuel as i64
+}
+
+/// Bytes of an instruction.
+pub(super) const fn width(op: Op) -> u32 {
+    ROWS[op as usize].words() as u32 * 4
+}
+
+#[inline(always)]
+pub(super) const fn a(word: u32) -> u8 {
+    (word >> 8) as u8
+}
+
+#[inline(always)]
+pub(super) const fn b(word: u32) -> u8 {
+    (word >> 16) as u8
+}
+
+#[inline(always)]
+pub(super) const fn c(word: u32) -> u8 {
+    (word >> 24) as u8
+}
+
+/// The signed 16 bits.
+#[inline(always)]
+pub(super) const fn imm16(word: u32) -> i32 {
+    word as i32 >> 16
+}
+
+/// The signed last byte.
+#[inline(always)]
+pub(super) const fn imm8(word: u32) -> i32 {
+    word as i32 >> 24
+}
+
+#[cold]
+#[inline(never)]
+fn out_of_fuel<'a>(vm: &mut Vm<'a>, _regs: Registers<'a>, _code: Region<'a>, pc: u32, fuel: i64) -> Flow<'a> {
+    vm.pc = pc;
+    vm.fuel = fuel;
+    Err(Exit::Slice)
+}
+
+/// The work of a slow path. Its result goes to the register `a` of the instruction unless it does so itself.
+pub(super) type Work = for<'a, 'b> fn(&'b mut Vm<'a>, u32) -> Result<()>;
+
+/// Runs a slow path of the instruction at `pc`, `width` bytes long, and goes on. A pushed frame delivers to register `a`.
+#[cold]
+#[inline(never)]
+pub(super) fn slow<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, pc: u32, fuel: i64, work: Work) -> Flow<'a> {
+    let word = code.load_u32(pc);
+    let row = &ROWS[usize::from(word as u8) % ROWS.len()];
+    vm.pc = pc;
+    vm.next = pc + row.words() as u32 * 4;
+    vm.fuel = fuel;
+    vm.destination = a(word);
+    vm.entry = crate::vm::Entry::Call;
+    let result = work(vm, word);
+    let fuel = vm.fuel.saturating_sub(std::mem::take(&mut vm.heap.debt) as i64);
+    match result {
+        Ok(()) => go(vm, regs, code, vm.next, fuel),
+        Err(Signal::Called) => reload(vm, fuel),
+        Err(signal) => signalled(vm, pc, fuel, i64::from(row.fuel), signal),
+    }
+}
+
+/// Goes on where the machine says.
+#[inline(always)]
+pub(super) fn reload<'a>(vm: &mut Vm<'a>, fuel: i64) -> Flow<'a> {
+    let (regs, code, pc) = (vm.heap.mem.window(vm.fp), vm.heap.mem.code(vm.pc), vm.pc);
+    go(vm, regs, code, pc, fuel)
+}
+
+/// Deals with what is no plain result.
+#[cold]
+#[inline(never)]
+pub(super) fn signalled<'a>(vm: &mut Vm<'a>, pc: u32, fuel: i64, price: i64, signal: Signal) -> Flow<'a> {
+    vm.fuel = fuel;
+    if let Signal::ThrowAt(value) = signal {
+        return throw(vm, value);
+    }
+    if signal != Signal::Called {
+        vm.pc = pc;
+    }
+    match signal {
+        Signal::ThrowAt(value) => throw(vm, value),
+        Signal::Called => reload(vm, fuel),
+        Signal::Throw(value) => throw(vm, value),
+        Signal::Stop(pause) => {
+            vm.fuel = fuel.saturating_add(price);
+            Err(Exit::Pause(pause))
+        }
+        Signal::Collect(bytes) => match vm.make_room(bytes) {
+            Ok(()) => {
+                // The instruction runs again and pays again.
+                let fuel = vm.fuel.saturating_add(price);
+                reload(vm, fuel)
+            }
+            Err(Signal::Throw(value)) => throw(vm, value),
+            Err(Signal::Stop(pause)) => {
+                vm.fuel = fuel.saturating_add(price);
+                Err(Exit::Pause(pause))
+            }
+            Err(_) => Err(Exit::Pause(Pause::Internal)),
+        },
+    }
+}
+
+/// Goes on at the handler of an exception.
+#[cold]
+#[inline(never)]
+pub(super) fn throw<'a>(vm: &mut Vm<'a>, value: Value) -> Flow<'a> {
+    match vm.unwind(value) {
+        None => {
+            let fuel = vm.fuel;
+            reload(vm, fuel)
+        }
+        Some(exit) => Err(exit),
+    }
+}
+
+macro_rules! handlers {
+    ($($(#[$doc:meta])* $name:ident $form:ident [$($ext:ident)*] $fuel:literal;)*) => {
+        /// The functions by opcode; bytes that are no opcode stop the run.
+        static HANDLERS: [Handler; 256] = {
+            let mut table: [Handler; 256] = [invalid; 256];
+            let mut i = 0;
+            let all: &[Handler] = &[$(all::$name),*];
+            while i < all.len() {
+                table[i] = all[i];
+                i += 1;
+            }
+            table
+        };
+    };
+}
+
+mod all {
+    pub(super) use super::arithmetic::*;
+    pub(super) use super::call::*;
+    pub(super) use super::compare::*;
+    pub(super) use super::exception::*;
+    pub(super) use super::generator::*;
+    pub(super) use super::iterate::*;
+    pub(super) use super::make::*;
+    pub(super) use super::property::*;
+    pub(super) use super::scope::*;
+    pub(super) use super::simple::*;
+}
+
+crate::for_each_instruction!(handlers);
+
+fn invalid<'a>(vm: &mut Vm<'a>, _regs: Registers<'a>, _code: Region<'a>, pc: u32, fuel: i64) -> Flow<'a> {
+    vm.pc = pc;
+    vm.fuel = fuel;
+    Err(Exit::Pause(Pause::Internal))
+}
+
+/// Runs until something ends it. The machine's `fp`, `pc` and `fuel` say where it starts and where it ended.
+pub(crate) fn run(vm: &mut Vm<'_>) -> Exit {
+    let fuel = vm.fuel;
+    run_from(vm, fuel)
+}
+
+#[cfg(not(any(debug_assertions, miri, target_arch = "wasm32")))]
+fn run_from(vm: &mut Vm<'_>, fuel: i64) -> Exit {
+    const { assert!(!PLAIN) };
+    match reload(vm, fuel) {
+        Err(exit) => exit,
+        Ok(never) => match never {},
+    }
+}
+
+#[cfg(any(debug_assertions, miri, target_arch = "wasm32"))]
+fn run_from(vm: &mut Vm<'_>, fuel: i64) -> Exit {
+    const { assert!(PLAIN) };
+    let mut flow = reload(vm, fuel);
+    loop {
+        match flow {
+            Ok((regs, code, pc, fuel)) => flow = HANDLERS[usize::from(code.load_u8(pc))](vm, regs, code, pc, fuel),
+            Err(exit) => return exit,
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Area.
+
+use super::Native;
+
+pub(super) const NATIVES: &[Native] = &[];

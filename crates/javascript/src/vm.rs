@@ -1,0 +1,474 @@
+//! The machine's registers and what every part of the engine uses: realm slots, errors, frames.
+
+use crate::bytecode::{Op, frame};
+use crate::heap::memory::{Registers, SHARED};
+use crate::heap::string::Key;
+use crate::heap::{Heap, Kind, Pause, REALM, Result, Signal, atoms, flag};
+use crate::value::Value;
+
+macro_rules! realm {
+    ($($id:ident)*) => {
+        /// Objects every realm has, by slot.
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u32)]
+        pub(crate) enum Realm { $($id),* , COUNT }
+        /// Names of the slots, for self-hosted code (`%NAME`).
+        pub(crate) const REALM_NAMES: &[&str] = &[$(stringify!($id)),*];
+    };
+}
+
+realm! {
+    GLOBAL LEXICALS OBJECT_PROTOTYPE FUNCTION_PROTOTYPE ARRAY_PROTOTYPE STRING_PROTOTYPE NUMBER_PROTOTYPE BOOLEAN_PROTOTYPE
+    SYMBOL_PROTOTYPE BIGINT_PROTOTYPE ERROR_PROTOTYPE TYPE_ERROR_PROTOTYPE RANGE_ERROR_PROTOTYPE SYNTAX_ERROR_PROTOTYPE
+    REFERENCE_ERROR_PROTOTYPE EVAL_ERROR_PROTOTYPE URI_ERROR_PROTOTYPE AGGREGATE_ERROR_PROTOTYPE INTERNAL_ERROR_PROTOTYPE
+    ITERATOR_PROTOTYPE ASYNC_ITERATOR_PROTOTYPE ARRAY_ITERATOR_PROTOTYPE STRING_ITERATOR_PROTOTYPE MAP_ITERATOR_PROTOTYPE
+    SET_ITERATOR_PROTOTYPE REGEXP_STRING_ITERATOR_PROTOTYPE MAP_PROTOTYPE SET_PROTOTYPE WEAK_MAP_PROTOTYPE WEAK_SET_PROTOTYPE
+    WEAK_REF_PROTOTYPE FINALIZATION_REGISTRY_PROTOTYPE GENERATOR_FUNCTION_PROTOTYPE GENERATOR_PROTOTYPE
+    ASYNC_FUNCTION_PROTOTYPE ASYNC_GENERATOR_FUNCTION_PROTOTYPE ASYNC_GENERATOR_PROTOTYPE ASYNC_FROM_SYNC_ITERATOR_PROTOTYPE
+    PROMISE_PROTOTYPE REGEXP_PROTOTYPE DATE_PROTOTYPE ARRAY_BUFFER_PROTOTYPE TYPED_ARRAY_PROTOTYPE DATA_VIEW_PROTOTYPE
+    INT8_PROTOTYPE UINT8_PROTOTYPE UINT8C_PROTOTYPE INT16_PROTOTYPE UINT16_PROTOTYPE INT32_PROTOTYPE UINT32_PROTOTYPE
+    FLOAT32_PROTOTYPE FLOAT64_PROTOTYPE BIGINT64_PROTOTYPE BIGUINT64_PROTOTYPE PROXY_PROTOTYPE
+    OBJECT_SHAPE_4 OBJECT_SHAPE_8 OBJECT_SHAPE_16 ARRAY_SHAPE FUNCTION_SHAPE
+    THROW_TYPE_ERROR ARRAY_VALUES_CHECK EXCEPTION OUT_OF_MEMORY_ERROR NATIVE_OBJECTS JOBS SYMBOL_REGISTRY HANDLES MODULES OFFERS
+    TIMERS SCRATCH STACK_CELL ITERATOR_RESULT_SHAPE
+}
+
+/// First byte after the realm slots.
+pub(crate) const REALM_END: u32 = REALM + (Realm::COUNT as u32) * 8;
+
+/// What to do with a callee's result; lies in a frame's INFO register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Entry {
+    /// Store it in the destination register.
+    Call,
+    /// Store it, or `this` if it is no object.
+    Construct,
+    /// Forget it (setters).
+    Discard,
+    /// The link's pc is a compare-and-branch: jump by its truth.
+    Test,
+    /// The same, negated.
+    TestNot,
+    /// Store `!result`.
+    Not,
+    /// It goes to the host: the run ends.
+    Host,
+    /// `IteratorNext` (hole: exhausted): the link's pc is the instruction.
+    Iterate,
+    /// The frame of a generator or async function: see `interpret::generator`.
+    Generator,
+    /// `super(...)`: as Construct, and nothing else.
+    ConstructSuper,
+    /// A job of the queue.
+    Job,
+}
+
+const ENTRIES: [Entry; 11] = [
+    Entry::Call, Entry::Construct, Entry::Discard, Entry::Test, Entry::TestNot, Entry::Not, Entry::Host, Entry::Iterate,
+    Entry::Generator, Entry::ConstructSuper, Entry::Job,
+];
+
+impl Entry {
+    pub(crate) fn from_info(info: u64) -> Entry {
+        ENTRIES.get((info >> 32) as usize & 0xff).copied().unwrap_or(Entry::Host)
+    }
+}
+
+/// Which error to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Type,
+    Reference,
+    Syntax,
+    Range,
+    Eval,
+    Uri,
+    Internal,
+}
+
+/// Register numbers of code cells, by byte offset (see `install`).
+pub(crate) mod code {
+    pub(crate) const PC: u32 = 8;
+    pub(crate) const WORDS: u32 = 12;
+    pub(crate) const REGISTERS: u32 = 16;
+    pub(crate) const PARAMETERS: u32 = 18;
+    pub(crate) const LENGTH: u32 = 20;
+    pub(crate) const THIS_PROPERTIES: u32 = 22;
+    pub(crate) const NAME: u32 = 24;
+    pub(crate) const UNIT: u32 = 28;
+    pub(crate) const CONSTANTS: u32 = 32;
+    pub(crate) const HANDLERS: u32 = 36;
+    pub(crate) const POSITIONS: u32 = 40;
+    pub(crate) const CAPTURES: u32 = 44;
+    pub(crate) const SOURCE_START: u32 = 48;
+    pub(crate) const SOURCE_END: u32 = 52;
+    pub(crate) const NEW_PROTOTYPE: u32 = 56;
+    pub(crate) const NEW_SHAPE: u32 = 60;
+    pub(crate) const BYTES: u32 = 64;
+}
+
+/// Fields of unit cells.
+pub(crate) mod unit {
+    pub(crate) const WORDS: u32 = 8;
+    pub(crate) const SOURCE: u32 = 12;
+    pub(crate) const FILE: u32 = 16;
+    pub(crate) const FUNCTIONS: u32 = 20;
+    pub(crate) const MODULE: u32 = 24;
+    pub(crate) const BYTES: u32 = 32;
+}
+
+/// Fields of function objects.
+pub(crate) mod function {
+    pub(crate) const CODE: u32 = 16;
+    pub(crate) const HOME: u32 = 20;
+    pub(crate) const FIELDS: u32 = 24;
+    /// Captured boxes, as values.
+    pub(crate) const CAPTURES: u32 = 32;
+}
+
+/// What outlives a run, besides guest memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Saved {
+    pub(crate) fp: u32,
+    pub(crate) pc: u32,
+    pub(crate) depth: u32,
+    pub(crate) cursor: u32,
+    pub(crate) limit: u32,
+    pub(crate) runs: u32,
+    pub(crate) top: u32,
+    pub(crate) threshold: u32,
+    pub(crate) atoms: u32,
+    pub(crate) atom_count: u32,
+    pub(crate) transitions: u32,
+    pub(crate) transition_count: u32,
+    pub(crate) epoch: u32,
+    pub(crate) random: u64,
+}
+
+/// The host's side of a run.
+pub(crate) struct Host {
+    pub(crate) console: cell::Console,
+    pub(crate) output_full: bool,
+    pub(crate) eval_enabled: bool,
+    pub(crate) parser: crate::syntax::Parser,
+    pub(crate) unit: crate::bytecode::Unit,
+    /// While the image is built: numbers of library functions by name, and their code.
+    pub(crate) registry: Registry,
+}
+
+/// Library functions by name.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    pub(crate) numbers: std::cell::RefCell<std::collections::HashMap<String, u32>>,
+    pub(crate) codes: Vec<u32>,
+}
+
+impl Registry {
+    /// The number of a library function, made up at first mention.
+    pub(crate) fn number(&self, name: &str) -> u32 {
+        let mut numbers = self.numbers.borrow_mut();
+        let next = crate::library::HOSTED + numbers.len() as u32;
+        *numbers.entry(name.to_owned()).or_insert(next)
+    }
+}
+
+/// The machine while it runs.
+pub(crate) struct Vm<'a> {
+    pub(crate) heap: Heap<'a>,
+    /// Frame of the running function.
+    pub(crate) fp: u32,
+    /// Where the running instruction lies (current in slow paths only).
+    pub(crate) pc: u32,
+    /// Where execution goes on after it.
+    pub(crate) next: u32,
+    /// Destination of a result that a pushed frame delivers.
+    pub(crate) destination: u8,
+    pub(crate) entry: Entry,
+    /// Frames below the running one.
+    pub(crate) depth: u32,
+    pub(crate) max_depth: u32,
+    /// End of the stack's usable part (a window's size is kept free behind it).
+    pub(crate) stack_limit: u32,
+    /// Fuel left in the slice (current in slow paths only).
+    pub(crate) fuel: i64,
+    /// The instruction that asked for room last, and whether a collection has already been tried for it.
+    pub(crate) collected_at: u32,
+    /// The prepared out-of-memory error was thrown and the heap has not recovered.
+    pub(crate) out_of_memory: bool,
+    pub(crate) random: u64,
+    /// What a native asked for when its charge did not fit the slice.
+    pub(crate) wanted: i64,
+    /// Fuel spent in earlier slices of this cell: what time is derived from.
+    pub(crate) spent: u64,
+    pub(crate) host: &'a mut Host,
+}
+
+impl<'a> Vm<'a> {
+    #[inline(always)]
+    pub(crate) fn realm(&self, slot: Realm) -> Value {
+        self.heap.value(REALM + slot as u32 * 8)
+    }
+
+    pub(crate) fn set_realm(&self, slot: Realm, value: Value) {
+        self.heap.set_value(REALM + slot as u32 * 8, value);
+    }
+
+    /// A realm slot's cell.
+    #[inline(always)]
+    pub(crate) fn realm_cell(&self, slot: Realm) -> u32 {
+        self.heap.mem.load_u32(REALM + slot as u32 * 8)
+    }
+
+    #[inline(always)]
+    pub(crate) fn registers(&self) -> Registers<'a> {
+        self.heap.mem.window(self.fp)
+    }
+
+    #[inline(always)]
+    pub(crate) fn register(&self, number: u8) -> Value {
+        self.heap.value(self.fp + u32::from(number) * 8)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_register(&self, number: u8, value: Value) {
+        self.heap.set_value(self.fp + u32::from(number) * 8, value);
+    }
+
+    /// The code cell of a callable's own code: a function object's or a self-hosted native's; 0 for anything else.
+    #[inline(always)]
+    pub(crate) fn code_of(&self, callee: Value) -> u32 {
+        if callee.is_object_cell() {
+            let cell = callee.payload();
+            if self.heap.is(cell, Kind::Function) { self.heap.mem.load_u32(cell + function::CODE) } else { 0 }
+        } else if callee.is_native() {
+            self.native_code(callee.payload())
+        } else {
+            0
+        }
+    }
+
+    /// Code cell of self-hosted native `n`, 0 for Rust leaves.
+    #[inline(always)]
+    pub(crate) fn native_code(&self, n: u32) -> u32 {
+        let table = self.heap.mem.load_u32(SHARED | 16);
+        let n = n.wrapping_sub(crate::library::HOSTED);
+        if n < self.heap.high(table) / 4 { self.heap.mem.load_u32(table + 8 + n * 4) } else { 0 }
+    }
+
+    /// Code cell of the running function.
+    pub(crate) fn code(&self) -> u32 {
+        self.code_of(self.register(frame::CALLEE))
+    }
+
+    /// Constant `index` of the running function.
+    pub(crate) fn constant(&self, index: u32) -> Value {
+        let constants = self.heap.mem.load_u32(self.code() + code::CONSTANTS);
+        if index < self.heap.high(constants) { self.heap.value(constants + 8 + index * 8) } else { Value::UNDEFINED }
+    }
+
+    /// The name in the key word at `pc + 4 * word`.
+    pub(crate) fn key_at(&self, word: u32) -> u32 {
+        let index = self.heap.mem.load_u32(self.pc + word * 4) & 0xffff;
+        let name = self.constant(index);
+        if name.is_string() { name.payload() } else { atoms::EMPTY }
+    }
+
+    /// Extension word number `word` of the running instruction.
+    pub(crate) fn extension(&self, word: u32) -> u32 {
+        self.heap.mem.load_u32(self.pc + word * 4)
+    }
+
+    pub(crate) fn is_strict(&self) -> bool {
+        self.heap.high(self.code()) & crate::bytecode::function_flag::STRICT != 0
+    }
+
+    // --- Charging ------------------------------------------------------------------------------------------
+
+    /// Native work of `units`, before it is done: stops here if the slice does not hold it.
+    pub(crate) fn charge(&mut self, units: u64) -> Result<()> {
+        let units = i64::try_from(units).unwrap_or(i64::MAX);
+        if units > self.fuel {
+            self.wanted = units;
+            return Err(Signal::Stop(Pause::Fuel));
+        }
+        self.fuel -= units;
+        Ok(())
+    }
+
+    // --- Errors -----------------------------------------------------------------------------------------------
+
+    /// A new error as a signal.
+    #[cold]
+    pub(crate) fn fail<T>(&mut self, fault: Fault, message: &str) -> Result<T> {
+        let error = self.new_error(fault, message)?;
+        Err(Signal::Throw(error))
+    }
+
+    #[cold]
+    pub(crate) fn type_error<T>(&mut self, message: &str) -> Result<T> {
+        self.fail(Fault::Type, message)
+    }
+
+    #[cold]
+    pub(crate) fn range_error<T>(&mut self, message: &str) -> Result<T> {
+        self.fail(Fault::Range, message)
+    }
+
+    pub(crate) fn new_error(&mut self, fault: Fault, message: &str) -> Result<Value> {
+        let proto = match fault {
+            Fault::Type => Realm::TYPE_ERROR_PROTOTYPE,
+            Fault::Reference => Realm::REFERENCE_ERROR_PROTOTYPE,
+            Fault::Syntax => Realm::SYNTAX_ERROR_PROTOTYPE,
+            Fault::Range => Realm::RANGE_ERROR_PROTOTYPE,
+            Fault::Eval => Realm::EVAL_ERROR_PROTOTYPE,
+            Fault::Uri => Realm::URI_ERROR_PROTOTYPE,
+            Fault::Internal => Realm::INTERNAL_ERROR_PROTOTYPE,
+        };
+        let proto = self.realm_cell(proto);
+        let text = self.heap.string(message)?;
+        self.error_object(proto, Some(text))
+    }
+
+    /// An error object with a stack.
+    pub(crate) fn error_object(&mut self, proto: u32, message: Option<u32>) -> Result<Value> {
+        let shape = self.heap.root_shape(proto, Kind::Error, 2)?;
+        let error = self.heap.object(Kind::Error, shape)?;
+        let trace = self.trace_cell()?;
+        self.heap.set_value(error + 16, Value::object(trace));
+        if let Some(text) = message {
+            self.heap.add(error, Key::Name(atoms::MESSAGE), Value::string(text), crate::heap::shape::attribute::HIDDEN)?;
+        }
+        Ok(Value::object(error))
+    }
+
+    /// Where the stack is now: a Raw cell of (code, pc) pairs, innermost first, at most 32 of them.
+    fn trace_cell(&mut self) -> Result<u32> {
+        let mut pairs: Vec<u32> = Vec::new();
+        let (mut fp, mut pc) = (self.fp, self.pc);
+        let base = self.stack_base();
+        for _ in 0..32 {
+            let callee = self.heap.value(fp + u32::from(frame::CALLEE) * 8);
+            let code = self.code_of(callee);
+            if code != 0 && code & SHARED == 0 {
+                pairs.extend([code, pc]);
+            }
+            let link = self.heap.mem.load_u64(fp);
+            let distance = (link >> 32) as u32 & 0xffff;
+            if distance == 0 || fp <= base + distance * 8 {
+                break;
+            }
+            // The caller's pc is after its call: one word back lies inside it.
+            pc = (link as u32).wrapping_sub(4);
+            fp -= distance * 8;
+        }
+        let cell = self.heap.values(Kind::Slots, pairs.len() as u32, Value::UNDEFINED)?;
+        for (i, &word) in pairs.iter().enumerate() {
+            // Codes are kept alive by the trace; pcs are plain numbers.
+            let value = if i % 2 == 0 { Value::object(word) } else { Value::double(f64::from(word)) };
+            self.heap.set_value(cell + 8 + i as u32 * 8, value);
+        }
+        Ok(cell)
+    }
+
+    // --- Frames ----------------------------------------------------------------------------------------------------
+
+    pub(crate) fn stack_base(&self) -> u32 {
+        self.realm_cell(Realm::STACK_CELL) + 16
+    }
+
+    /// Makes the stack hold `end` (an address) and a window behind it. Moves it if it must grow.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn grow_stack(&mut self, end: u32) -> Result<()> {
+        let cell = self.realm_cell(Realm::STACK_CELL);
+        let size = self.heap.high(cell);
+        let used = end.saturating_sub(cell);
+        if self.depth >= self.max_depth || used > 64 << 20 {
+            return self.range_error("Maximum call stack size exceeded");
+        }
+        let wanted = (u64::from(size) * 2).max(u64::from(used) + 4096);
+        let new = self.heap.allocate_slow(Kind::Stack, 8 + wanted, wanted as u32)?;
+        // All above what is used must be harmless to the collector.
+        self.heap.mem.fill(new + 8, wanted as u32 / 8, 0);
+        self.heap.mem.copy(cell + 8, new + 8, size & !7);
+        self.heap.debt += u64::from(size / 256);
+        self.set_realm(Realm::STACK_CELL, Value::object(new));
+        self.fp = self.fp - cell + new;
+        self.stack_limit = new + 8 + wanted as u32 - Registers::BYTES;
+        Ok(())
+    }
+
+    /// First free register behind the running frame.
+    pub(crate) fn frame_top(&self) -> u32 {
+        let code = self.code();
+        let registers = if code == 0 { 16 } else { u32::from(self.heap.mem.load_u16(code + code::REGISTERS)) };
+        registers.max(u32::from(frame::ARGUMENTS))
+    }
+
+    /// Calls a function from a slow path: pushes its frame behind the running one. The result goes where `destination` and
+    /// `entry` say, and execution goes on at `next`.
+    pub(crate) fn call(&mut self, callee: Value, this: Value, arguments: &[Value]) -> Result<Value> {
+        let top = self.frame_top();
+        let window = self.fp + top * 8;
+        let end = window + (arguments.len() as u32 + 8) * 8;
+        if end > self.stack_limit {
+            self.grow_stack(end)?;
+        }
+        let window = self.fp + top * 8;
+        self.heap.set_value(window + u32::from(frame::CALLEE) * 8, callee);
+        self.heap.set_value(window + u32::from(frame::THIS) * 8, this);
+        for (i, &argument) in arguments.iter().enumerate() {
+            self.heap.set_value(window + (u32::from(frame::ARGUMENTS) + i as u32) * 8, argument);
+        }
+        self.invoke(top, arguments.len() as u32)
+    }
+
+    /// Goes on in the frame whose window lies `distance` registers above the running one. The generic form of a call: for
+    /// natives it answers at once, for functions it pushes ([`Signal::Called`]).
+    pub(crate) fn invoke(&mut self, distance: u32, count: u32) -> Result<Value> {
+        let window = self.fp + distance * 8;
+        let callee = self.heap.value(window + u32::from(frame::CALLEE) * 8);
+        let code = self.code_of(callee);
+        if code != 0 {
+            if self.heap.high(code) & crate::bytecode::function_flag::CLASS != 0 && !matches!(self.entry, Entry::Construct | Entry::ConstructSuper) {
+                return self.type_error("Class constructor cannot be invoked without 'new'");
+            }
+            self.push(distance, count, code)?;
+            return Err(Signal::Called);
+        }
+        self.invoke_other(distance, count, callee)
+    }
+
+    /// Pushes the frame of a function with code whose window is filled.
+    pub(crate) fn push(&mut self, distance: u32, count: u32, code: u32) -> Result<()> {
+        let registers = u32::from(self.heap.mem.load_u16(code + code::REGISTERS));
+        let end = self.fp + (distance + registers.max(count + 5)) * 8;
+        if end > self.stack_limit || self.depth >= self.max_depth {
+            self.grow_stack(end)?;
+        }
+        let window = self.fp + distance * 8;
+        let parameters = u32::from(self.heap.mem.load_u16(code + code::PARAMETERS));
+        for i in count..parameters {
+            self.heap.set_value(window + (5 + i) * 8, Value::UNDEFINED);
+        }
+        let link = u64::from(self.next) | u64::from(distance) << 32 | u64::from(self.destination) << 48;
+        self.heap.mem.store_u64(window, link);
+        self.heap.mem.store_u64(window + 8, u64::from(count) | (self.entry as u64) << 32);
+        self.fp = window;
+        self.depth += 1;
+        self.pc = self.heap.mem.load_u32(code + code::PC);
+        Ok(())
+    }
+
+    /// The operation at `pc`.
+    pub(crate) fn op_at(&self, pc: u32) -> Option<Op> {
+        Op::from_byte(self.heap.mem.load_u8(pc))
+    }
+
+    /// Is it callable?
+    pub(crate) fn is_callable(&self, value: Value) -> bool {
+        value.is_native() || value.is_object_cell() && self.heap.flags(value.payload()) & flag::CALLABLE != 0
+    }
+}
