@@ -236,7 +236,7 @@ fn hostile_patterns_are_refused_or_small() {
     assert!(try_compile(&nested("[^", "]", 100_000), "v").is_ok());
     assert!(try_compile(&format!("a{}", "|a".repeat(100_000)), "").is_ok());
     assert!(try_compile(&format!("ab{}", "|ab".repeat(100_000)), "").is_ok());
-    assert!(try_compile(&format!("[{}]", "\\p{L}\\w\\u{10000}-\\u{10FFFF}".repeat(10_000)), "u").is_ok());
+    assert!(try_compile(&format!("[{}]", "\\p{L}\\w\\u{10000}-\\u{10FFFF}".repeat(1_000)), "u").is_ok());
     assert!(try_compile("(?:a{4294967295}){4294967295}", "").is_ok());
 }
 
@@ -375,7 +375,7 @@ fn damage_stays_inside() {
     let text = [b"abba".repeat(8), b"c!".to_vec()].concat();
     let wide: Vec<u16> = text.iter().map(|&b| u16::from(b)).chain([0xD83D, 0xDE00]).collect();
     let mut numbers = Numbers(7);
-    for round in 0..20_000 {
+    for round in 0..8_000 {
         let (pattern, flags) = patterns[round % patterns.len()];
         let mut program = try_compile(pattern, flags).expect(pattern).into_words();
         let mut store = Arena::new(1 << 14);

@@ -195,13 +195,10 @@ impl Parser<'_, '_, '_> {
                 _ => text.push(char::from(unit)),
             }
         }
-        let (name, value) = match text.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
-            None => (&*text, None),
-        };
-        if let Some(set) = unicode::property(name, value) {
+        if let Some(set) = unicode::property(&text) {
             self.budget.work(set.cost())?;
             self.budget.memory(set.ranges().len() * 16)?;
+            let set = Set::clone(&set);
             let set = match (negated, self.sets) {
                 (false, _) => self.close(set)?,
                 // `v` folds before it negates, `u` after.
@@ -210,7 +207,7 @@ impl Parser<'_, '_, '_> {
             };
             return Ok(Strings { set, strings: Vec::new() });
         }
-        let strings = if self.sets && value.is_none() { unicode::property_of_strings(name) } else { None };
+        let strings = if self.sets { unicode::property_of_strings(&text) } else { None };
         match strings {
             Some(strings) if !negated => {
                 self.budget.work(strings.strings.len() as u64 * 4)?;

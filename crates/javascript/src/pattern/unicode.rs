@@ -8,7 +8,7 @@
 //! (generated from Unicode's emoji-test.txt), filtered to the same version.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use icu_casemap::CaseMapper;
 use icu_properties::props::{
@@ -23,14 +23,33 @@ use super::set::{LAST, Set};
 /// The version of Unicode that all of this follows.
 pub(crate) const VERSION: (u32, u32) = (17, 0);
 
-/// The set that `\p{name}` or `\p{name=value}` stands for; `None` if there is no such property.
-pub(crate) fn property(name: &str, value: Option<&str>) -> Option<Set> {
+/// The set that the text in the braces of `\p{name}` or `\p{name=value}` stands for; `None` if
+/// there is no such property.
+///
+/// Collecting a set takes up to a millisecond, so each is kept once it was asked for: there are at
+/// most as many as there are names, some hundred kilobytes in all.
+pub(crate) fn property(text: &str) -> Option<Arc<Set>> {
+    static KNOWN: Mutex<BTreeMap<String, Arc<Set>>> = Mutex::new(BTreeMap::new());
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(set) = known().get(text) {
+        return Some(Arc::clone(set));
+    }
+    let set = match text.split_once('=') {
+        Some((name, value)) => find(name, Some(value)),
+        None => find(text, None),
+    };
+    let set = Arc::new(set?);
+    known().insert(text.to_owned(), Arc::clone(&set));
+    Some(set)
+}
+
+fn find(name: &str, value: Option<&str>) -> Option<Set> {
     match (name, value) {
         ("Any", None) => Some(Set::from_ranges(vec![(0, LAST)])),
         ("Assigned", None) => Some(category("Cn")?.complement(LAST)),
         // Two names that `new_for_ecma262` does not know.
         ("ASCII", None) => Some(Set::from_ranges(vec![(0, 0x7F)])),
-        ("space", None) => property("White_Space", None),
+        ("space", None) => find("White_Space", None),
         (name, None) => category(name).or_else(|| {
             let set = CodePointSetData::new_for_ecma262(name.as_bytes())?;
             Some(collect(set.iter_ranges()))
@@ -226,8 +245,9 @@ pub(crate) fn close_over_case(set: &Set, unicode: bool) -> (Set, u64) {
                 if c > high {
                     break;
                 }
-                cost += 1;
-                extra.extend(table.orbits[orbit as usize].iter().map(|&m| (m, m)));
+                cost += 8;
+                let missing = table.orbits[orbit as usize].iter().filter(|&&m| !set.contains(m));
+                extra.extend(missing.map(|&m| (m, m)));
             }
         }
     }
