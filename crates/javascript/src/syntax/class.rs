@@ -336,6 +336,11 @@ impl Parse<'_> {
             };
             self.declare_private(node.a, node.start, accessor, modifiers.is_static, true)?;
         }
+        if private && !modifiers.is_static {
+            // Added to every instance by the function that runs the fields.
+            let (id, outer) = self.enter_fields(body, false, start)?;
+            self.end_function(id, outer, start)?;
+        }
         if constructor {
             if body.constructor != NONE {
                 return self.fail(node.start, "A class may only have one constructor");

@@ -591,6 +591,16 @@ impl Parse<'_> {
                 self.next()?;
                 self.node(Kind::RegExp, start, pattern, flags)
             }
+            Tok::Percent if self.library => {
+                self.next()?;
+                let name = self.t.value;
+                self.expect(Tok::Ident)?;
+                if self.t.tok != Tok::LParen {
+                    return self.unexpected();
+                }
+                let list = self.arguments()?;
+                self.node(Kind::Intrinsic, start, name, list)
+            }
             Tok::Super => self.super_expression(),
             Tok::Import => self.import_expression(),
             _ => self.unexpected(),

@@ -426,6 +426,9 @@ impl Parse<'_> {
         }
         let (id, outer) = self.begin_function(flags, start, name, NONE)?;
         self.tree.functions[id as usize].name_scope = name_scope;
+        if name_scope != NONE {
+            self.tree.scopes[name_scope as usize].function = id;
+        }
         if !self.rest_of_function(id, outer, name, name_start)? {
             return self.unexpected();
         }

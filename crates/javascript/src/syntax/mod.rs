@@ -77,6 +77,8 @@ pub struct Options {
     pub no_arguments: bool,
     /// Eval: unknown private names are left to the compiler, which knows the classes around it.
     pub outer_private_names: bool,
+    /// The library's own source: `%name(...)` calls an intrinsic.
+    pub library: bool,
 }
 
 /// Levels of nesting that fit a quarter of the smallest usual host stack (2 MiB).
@@ -93,6 +95,7 @@ impl Default for Options {
             super_call: false,
             no_arguments: false,
             outer_private_names: false,
+            library: false,
         }
     }
 }
@@ -170,6 +173,7 @@ impl Parser {
             ctx: start,
             module,
             ts: options.typescript,
+            library: options.library,
             tree: &mut self.tree,
             work: &mut self.work,
             gauge: Gauge::new(budget),

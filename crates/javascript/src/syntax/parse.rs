@@ -125,6 +125,7 @@ pub(crate) struct Parse<'a> {
     pub(crate) ctx: u32,
     pub(crate) module: bool,
     pub(crate) ts: bool,
+    pub(crate) library: bool,
     pub(crate) tree: &'a mut Tree,
     pub(crate) work: &'a mut Work,
     pub(crate) gauge: Gauge<'a>,

@@ -56,7 +56,14 @@ impl Parse<'_> {
                         self.work.open_functions.push(function, &mut self.gauge)?;
                     }
                     let function = self.work.open_functions.last().copied().unwrap_or(0);
-                    self.tree.scopes[value as usize].function = function;
+                    // The scopes of an arrow function's parameters were opened before the function was known.
+                    if position > 0 {
+                        self.tree.scopes[value as usize].parent = self.work.open_scopes[position as usize - 1];
+                    }
+                    // The name of a function expression lives in the frame of that function.
+                    if scope.kind != ScopeKind::FunctionName {
+                        self.tree.scopes[value as usize].function = function;
+                    }
                     if scope.kind == ScopeKind::With || scope.flags & scope_flag::EVAL_DECLARES != 0 {
                         dynamic.push(position);
                     }

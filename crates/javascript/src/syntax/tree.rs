@@ -110,6 +110,8 @@ pub enum Kind {
     Await,
     /// `import(a, b)`; `b` may be NONE.
     ImportCall,
+    /// `%name(...)` in the library's own source: `a` atom of the name, `b` list of arguments.
+    Intrinsic,
 
     // Patterns.
     /// `a` list of patterns, `Rest`, `Elision`.
