@@ -1,9 +1,12 @@
-//! Reads every file of a test262 checkout and compares accept and reject with what the files expect.
+//! Reads and compiles every file of a test262 checkout: accept and reject must be what the files expect, and
+//! the bytecode well formed.
 //!
 //! `parse262 CHECKOUT/test [FOLDER...]`: prints disagreements and a summary; exits with 1 if there is any.
 
 use std::path::{Path, PathBuf};
 
+use javascript::bytecode::{Extension, Form, Op, Unit};
+use javascript::compile::{Request, compile};
 use javascript::syntax::{Fault, Goal, Options, Parser, Unlimited};
 
 /// What the header of a test says.
@@ -64,7 +67,58 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
+/// Checks that bytecode is well formed: whole instructions, jumps to instructions, operands in range.
+fn check(unit: &Unit) -> Result<(), String> {
+    for (number, function) in unit.functions.iter().enumerate() {
+        let words = &unit.words[function.words.start as usize..function.words.end as usize];
+        let constants = function.constants.end - function.constants.start;
+        let mut starts = vec![false; words.len() + 1];
+        let mut targets = Vec::new();
+        let mut at = 0;
+        while at < words.len() {
+            starts[at] = true;
+            let op = Op::from_byte(words[at] as u8).ok_or(format!("function {number}: no instruction at {at}"))?;
+            let row = op.row();
+            let end = at + row.words();
+            if row.form == Form::S24 {
+                targets.push(at as i64 + 1 + i64::from(words[at] as i32 >> 8));
+            }
+            if op == Op::LoadConstant && words[at] >> 16 >= constants {
+                return Err(format!("function {number}: no constant at {at}"));
+            }
+            let mut next = at + 1;
+            for &extension in row.extensions {
+                let word = words.get(next).copied().ok_or(format!("function {number}: cut off at {at}"))?;
+                match extension {
+                    Extension::Jump => targets.push(end as i64 + i64::from(word as i32)),
+                    Extension::Key | Extension::Constant if word >= constants => {
+                        return Err(format!("function {number}: no constant at {at}"));
+                    }
+                    Extension::Function if word as usize >= unit.functions.len() => {
+                        return Err(format!("function {number}: no function at {at}"));
+                    }
+                    _ => {}
+                }
+                next += if let Extension::Cache(n) = extension { n } else { 1 };
+            }
+            at = end;
+        }
+        for target in targets {
+            if !usize::try_from(target).is_ok_and(|target| target < words.len() && starts[target]) {
+                return Err(format!("function {number}: jump to {target}"));
+            }
+        }
+        for handler in &unit.handlers[function.handlers.start as usize..function.handlers.end as usize] {
+            if handler.start >= handler.end || handler.end as usize > words.len() || !starts[handler.target as usize] {
+                return Err(format!("function {number}: {handler:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
 fn main() {
+    let mut unit = Unit::default();
     let mut args = std::env::args().skip(1);
     let root = PathBuf::from(args.next().unwrap_or_else(|| {
         eprintln!("usage: parse262 CHECKOUT/test [FOLDER...]");
@@ -98,6 +152,15 @@ fn main() {
                 Err(Fault::Syntax(_)) => header.rejected,
                 Err(_) => false,
             };
+            if result.is_ok() {
+                let request = Request { goal, ..Request::default() };
+                let compiled = compile(&mut parser, source.as_bytes(), &request, &mut unit, &mut Unlimited);
+                let checked = compiled.map_err(|fault| format!("{fault:?}")).and_then(|()| check(&unit));
+                if let Err(reason) = checked {
+                    wrong += 1;
+                    println!("{}: {reason}", path.display());
+                }
+            }
             *if header.rejected { &mut negative } else { &mut positive } += 1;
             if !agrees {
                 wrong += 1;

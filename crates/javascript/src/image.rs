@@ -58,7 +58,7 @@ struct Builder<'v, 'a> {
 
 fn build() -> std::result::Result<Image, String> {
     let pool = Pool::new(16 << 20, 1).map_err(|e| e.to_string())?;
-    let slot = pool.take(16 << 20).map_err(|e| e.to_string())?;
+    let slot = pool.take(8 << 20).map_err(|e| e.to_string())?;
     let empty = SharedImage::new(&[0; 64]).map_err(|e| e.to_string())?;
     let mut heap = Heap::new(&slot, &empty, true, REALM_END.next_multiple_of(16), BUILDING_ZONE);
     heap.shared_cursor = atoms::END;
@@ -309,7 +309,13 @@ impl Builder<'_, '_> {
             }
             vm.heap.mem.store_u32(codes + 8 + (number - library::HOSTED) * 4, code);
         }
-        let helpers = vm.heap.raw(HELPERS.len() as u32 * 4).map_err(fail)?;
+        let helpers = vm.heap.raw(HELPERS.len() as u32 * 4 + 4).map_err(fail)?;
+        // Behind the helpers: the array iterators' own `next`.
+        let proto = vm.realm_cell(Realm::ARRAY_ITERATOR_PROTOTYPE);
+        if let crate::heap::object::Own::Data { address, .. } = vm.heap.own(proto, Key::Name(atoms::NEXT)) {
+            let next = vm.heap.value(address).payload();
+            vm.heap.mem.store_u32(helpers + 8 + HELPERS.len() as u32 * 4, next);
+        }
         for (i, name) in HELPERS.iter().enumerate() {
             let number = numbers.get(*name).copied().ok_or_else(|| format!("helper {name} is not defined"))?;
             vm.heap.mem.store_u32(helpers + 8 + i as u32 * 4, number);

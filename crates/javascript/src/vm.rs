@@ -254,6 +254,10 @@ impl<'a> Vm<'a> {
     pub(crate) fn native_code(&self, n: u32) -> u32 {
         let table = self.heap.mem.load_u32(SHARED | 16);
         let n = n.wrapping_sub(crate::library::HOSTED);
+        if table == 0 {
+            // The library is being built.
+            return self.host.registry.codes.get(n as usize).copied().unwrap_or(0);
+        }
         if n < self.heap.high(table) / 4 { self.heap.mem.load_u32(table + 8 + n * 4) } else { 0 }
     }
 

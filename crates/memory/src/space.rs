@@ -584,14 +584,19 @@ impl Space {
             let Some(backing) = &mut self.backing else { return Ok(()) };
             let count = self.kinds.len() as u32;
             let mut page = 0;
+            // A slot has no protections and keeps every page in place, those of mixed permissions too.
+            let access = |kind: u8| match kind & kind::MAPPED {
+                0 => Access::None,
+                _ if reserved => access(kind),
+                _ => Access::Write,
+            };
             while page < count {
-                let kind = self.kinds[page as usize];
-                let access = access(kind);
+                let shown = access(self.kinds[page as usize]);
                 let mut until = page + 1;
-                while until < count && self::access(self.kinds[until as usize]) == access {
+                while until < count && access(self.kinds[until as usize]) == shown {
                     until += 1;
                 }
-                if access != Access::None {
+                if shown != Access::None {
                     backing.protect(page, until - page, Access::Write)?;
                     for each in page..until {
                         // SAFETY: a mapped page of a slot is backed in place.
@@ -601,8 +606,8 @@ impl Space {
                             unsafe { ptr::copy_nonoverlapping(source.as_ptr(), backing.at(each << 12), PAGE_SIZE) };
                         }
                     }
-                    if access != Access::Write {
-                        backing.protect(page, until - page, access)?;
+                    if shown != Access::Write {
+                        backing.protect(page, until - page, shown)?;
                     }
                 }
                 page = until;

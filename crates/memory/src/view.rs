@@ -74,6 +74,17 @@ impl<'a> View<'a> {
         Registers { base: unsafe { self.base.add(start as usize) }, slot: PhantomData }
     }
 
+    /// A part of the slot as a region of its own: offsets count from `start` and wrap at `size`.
+    ///
+    /// # Panics
+    /// When `size` is no power of two, or the part does not lie inside the extent.
+    #[must_use]
+    pub fn part(self, start: u32, size: u32) -> Region<'a> {
+        assert!(size.is_power_of_two() && start.checked_add(size).is_some_and(|end| end <= self.extent()));
+        // SAFETY: `start + size` lies inside the extent, behind which `PAD` bytes follow.
+        Region { base: unsafe { self.base.add(start as usize) }, mask: size - 1, view: PhantomData }
+    }
+
     /// The part of a range that lies before the end of the extent: where it starts, and how long it is.
     #[inline]
     fn clip(self, offset: u32, length: usize) -> (*mut u8, usize) {
@@ -348,6 +359,8 @@ mod tests {
         assert_eq!(view.region(0x8000_0000).load_u32(0x8000_0000), 0x0403_0201);
         assert_eq!(view.region(0x8000_0000).load_u8(4), 5);
         assert_eq!(view.region(0xffff_fff0).load_u32(0xffff_fffc), 0);
+        view.store_u32(2048 + 4, 0xabcd);
+        assert_eq!(view.private.part(2048, 1024).load_u32(0x8000_0004), 0xabcd);
     }
 
     #[test]

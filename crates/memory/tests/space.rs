@@ -211,6 +211,27 @@ fn a_region_grows_and_shrinks_to_zeros() {
     }
 }
 
+/// Regions that end within a page lose nothing when others make their slot too small.
+#[test]
+fn what_is_mapped_moves_along_when_a_slot_is_outgrown() {
+    for granularity in [Granularity::Byte, Granularity::Page] {
+        let mut space = Space::new(granularity, None, 0);
+        space.map(0x1003, 0x2000, Permission::ReadWrite, "odd").unwrap();
+        space.map(0x5005, 7, Permission::ReadOnly, "small").unwrap();
+        for at in (0x1003..0x3003).chain(0x5005..0x500c) {
+            space.initialize(at, &[at as u8]).unwrap();
+        }
+        let mut at = 0x10_0000;
+        while at < 0x100_0000 {
+            space.map(at, 0x1000, Permission::ReadWrite, "more").unwrap();
+            for at in (0x1003..0x3003).chain(0x5005..0x500c) {
+                assert_eq!(space.load_u8(at), Some(at as u8), "at {at:#x}");
+            }
+            at += 0x10_0000;
+        }
+    }
+}
+
 #[test]
 fn a_copy_in_a_used_slot_is_as_new() {
     let mut first = Space::new(Granularity::Page, None, 0);

@@ -108,6 +108,9 @@ impl<'a> Memory<'a> {
     /// The region that `pc` lies in.
     #[inline(always)]
     pub(crate) fn code(self, pc: u32) -> Region<'a> {
+        if self.building && pc & SHARED != 0 {
+            return self.dual.private.part(BUILDING_ZONE, BUILDING_ZONE);
+        }
         self.dual.region(pc)
     }
 }

@@ -110,7 +110,7 @@
   if (base === undefined || base === null) %typeError("Cannot convert undefined or null to object");
   key = %toPropertyKey(key);
   base = %toObject(base);
-  const result = %isProxy(base) ? %proxyDelete(base, key) : %delete(base, key);
+  const result = %isProxy(base) ? %proxyDelete(base, key) : %deleteOwn(base, key);
   return %strict(result, strict, "Cannot delete property");
 });
 %define("getSuper", function (start, key, receiver) { return %getFrom(start, %toPropertyKey(key), receiver); });

@@ -64,7 +64,7 @@ pub(super) const NATIVES: &[Native] = &[
         vm.get_from(start, key, a.get(vm, 2))
     }),
     leaf("setFrom", set_from),
-    leaf("delete", |vm, a| {
+    leaf("deleteOwn", |vm, a| {
         let object = vm.object_cell(a.get(vm, 0))?;
         let key = vm.to_key_primitive(a.get(vm, 1))?;
         vm.delete_own(object, key).map(Value::boolean)

@@ -161,6 +161,9 @@ impl<'a> Vm<'a> {
     /// The function value of a helper.
     pub(crate) fn helper(&self, helper: Helper) -> Value {
         let table = self.heap.mem.load_u32(SHARED | 20);
+        if table == 0 {
+            return Value::native(self.host.registry.number(HELPERS[helper as usize]));
+        }
         Value::native(self.heap.mem.load_u32(table + 8 + helper as u32 * 4))
     }
 

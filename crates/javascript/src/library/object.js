@@ -305,7 +305,7 @@
   deleteProperty(target, key) {
     if (!%isObject(target)) %typeError("Reflect.deleteProperty called on non-object");
     key = %toPropertyKey(key);
-    return %isProxy(target) ? %proxyDelete(target, key) : %delete(target, key);
+    return %isProxy(target) ? %proxyDelete(target, key) : %deleteOwn(target, key);
   },
   get(target, key) {
     if (!%isObject(target)) %typeError("Reflect.get called on non-object");

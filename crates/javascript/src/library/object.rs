@@ -79,6 +79,18 @@ pub(super) const NATIVES: &[Native] = &[
         let (x, y) = (a.get(vm, 0), a.get(vm, 1));
         super::core::same_value(vm, x, y).map(Value::boolean)
     } },
+    leaf("newProxy", |vm, a| {
+        let (target, handler) = (a.get(vm, 0), a.get(vm, 1));
+        let shape = vm.heap.root_shape(0, Kind::Proxy, 0)?;
+        let object = vm.heap.object(Kind::Proxy, shape)?;
+        vm.heap.set_value(object + 16, target);
+        vm.heap.set_value(object + 24, handler);
+        vm.heap.set_value(object + 32, Value::UNDEFINED);
+        let callable = if vm.is_callable(target) { flag::CALLABLE } else { 0 };
+        let constructor = if vm.is_constructor(target) { flag::CONSTRUCTOR } else { 0 };
+        vm.heap.set_flags(object, flag::EXOTIC | callable | constructor);
+        Ok(Value::object(object))
+    }),
     leaf("newPlain", |vm, _| vm.new_object().map(Value::object)),
     leaf("createFrom", |vm, a| {
         let proto = a.get(vm, 0);
