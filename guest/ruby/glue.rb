@@ -51,6 +51,8 @@ module Sandbox
     RESPOND = ::Kernel.instance_method(:respond_to?)
     FINALIZE = ::ObjectSpace.method(:define_finalizer)
     EVALUATE = ::Kernel.method(:eval)
+    CALLER = ::Kernel.method(:caller)
+    PLACES = ::Thread.method(:each_caller_location)
     REFLECTIVE = %i[
       send __send__ public_send instance_eval instance_exec class_eval module_eval class_exec module_exec eval binding
       method public_method singleton_method instance_method public_instance_method define_method define_singleton_method
@@ -171,7 +173,7 @@ module Sandbox
       end
 
       def allowed?(policy, object, klass)
-        return true if policy.key?(klass)
+        return true if policy.key?(klass) || policy[:helpers]&.any? { |helper| helper.equal?(object) }
         return false if ::Module === object || ::Proc === object || ::Method === object || ::Binding === object
         klass.ancestors.any? { |ancestor| ancestor != ::Object && ancestor != ::Kernel && ancestor != ::BasicObject && policy.key?(ancestor) }
       end
@@ -327,7 +329,7 @@ module Sandbox
         error = klass.new(klass == Exception && !name.start_with?("Sandbox::") ? "#{name}: #{text}" : text)
         error.class_name = name
         error.original_message = text
-        error.set_backtrace((trace || []) + ::Kernel.caller(3)) if trace && !trace.empty?
+        error.set_backtrace((trace || []) + CALLER.call(2)) if trace && !trace.empty?
         error
       end
 
@@ -625,7 +627,7 @@ module Sandbox
         helper = ::Object.new.extend(klass)
         helper.singleton_class.class_eval { public(*klass.instance_methods(false), *klass.private_instance_methods(false)) }
         @classes[klass] = true
-        @classes[helper.singleton_class] = true
+        (@classes[:helpers] ||= []) << helper
         methods = klass.instance_methods + klass.private_instance_methods(false)
         order({}, Glue::IMPORT, klass.name, klass, methods, helper)
       end
@@ -806,9 +808,12 @@ module Sandbox
           KEPT[name] = ::Object.__send__(:remove_const, name) if ::Object.const_defined?(name, false)
         end
         METHODS[group].each do |name|
-          ::Kernel.undef_method(name) if ::Kernel.method_defined?(name) || ::Kernel.private_method_defined?(name)
-          ::Kernel.singleton_class.undef_method(name) if ::Kernel.singleton_class.method_defined?(name) || ::Kernel.singleton_class.private_method_defined?(name)
-          ::Module.undef_method(name) if group == :load && name.start_with?("autoload") && ::Module.method_defined?(name)
+          # Not asked for before: a method that this platform lacks says that it is not there, and is.
+          [::Kernel, ::Kernel.singleton_class, *(name.start_with?("autoload") ? [::Module] : [])].each do |home|
+            home.undef_method(name)
+          rescue ::NameError
+            nil
+          end
         end
         return unless group == :load
         $LOAD_PATH.clear
@@ -826,7 +831,8 @@ module Sandbox
         return yield if STATE[:shown].include?(:load)
         ::Kernel.define_method(:require) { |name| Glue.resolve(name.to_s, nil).nil? ? ::Kernel.raise(::LoadError, "cannot load such file -- #{name}") : true }
         ::Kernel.define_method(:require_relative) do |name|
-          from = ::Thread.each_caller_location { |place| break place.path } rescue KEPT[:Thread]&.each_caller_location { |place| break place.path }
+          from = nil
+          Glue::PLACES.call { |place| break from = place.path }
           Glue.resolve(name.to_s, from).nil? ? ::Kernel.raise(::LoadError, "cannot load such file -- #{name}") : true
         end
         begin

@@ -257,8 +257,13 @@ impl Guest {
     /// An instance in a frozen state, of the program it was frozen from.
     pub fn thaw(program: Arc<Program>, frozen: &Arc<Frozen>, setup: Setup) -> Guest {
         let mut process = frozen.process.clone();
-        process.world.clock = setup.world.clock;
-        process.world.random = setup.world.random;
+        // Folders are the embedder's to give anew; the process goes on with what it had when it is given none.
+        if setup.world.mounts.is_empty() {
+            process.world.clock = setup.world.clock;
+            process.world.random = setup.world.random;
+        } else {
+            process.set_world(setup.world);
+        }
         let console = Console::new(setup.output);
         Guest::start(program, process, console, setup.memory, setup.extra, Some(Arc::clone(frozen)))
     }

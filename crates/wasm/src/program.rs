@@ -87,7 +87,7 @@ impl Program {
         progress: &mut dyn FnMut(&'static str),
     ) -> Result<Arc<Program>, Error> {
         progress("compiling the program");
-        let first = Program::new(wasm, None, imports)?;
+        let first = Program::new(wasm, cache.map(|(cache, _)| cache), imports)?;
         first.freezable()?;
         progress("running its initialiser");
         let mut guest = Guest::new(Arc::clone(&first), setup);

@@ -1,4 +1,4 @@
-//! The contract of every cell, on WASI programs.
+//! The contract of every cell, on WASI programs: `tests/programs`, each beside the text that `wat2wasm` made it from.
 
 use cell::contract::{Program, Subject};
 use cell::{Cell, Clock, Error, Limits, Task};
@@ -27,8 +27,8 @@ impl Subject for Wasi {
             Program::Ask => "ask",
             Program::AskForever => "ask_forever",
         };
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/programs/{name}.wat"));
-        Ok(Task::program(name, wat::parse_file(path).expect("the program is well-formed")))
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/programs/{name}.wasm"));
+        Ok(Task::program(name, std::fs::read(path).expect("the program is there")))
     }
 }
 

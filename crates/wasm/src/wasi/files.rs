@@ -268,6 +268,20 @@ impl MemoryFolder {
         }
     }
 
+    /// Makes a folder and those on its way.
+    pub(crate) fn make_folders(&mut self, path: &str) {
+        let Ok(parts) = resolve(&[], path.trim_start_matches('/').as_bytes()) else { return };
+        for depth in 1..=parts.len() {
+            // Those that are there already are what is wanted.
+            let _ = self.make_folder(&parts[..depth]);
+        }
+    }
+
+    /// Leaves no room for anything more.
+    pub(crate) fn seal(&mut self) {
+        self.quota = self.used;
+    }
+
     /// The bytes of a file, if there is one at `path`.
     pub fn get(&self, path: &str) -> Option<&[u8]> {
         let node = self.find(&resolve(&[], path.as_bytes()).ok()?).ok()?;

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// Midnight of 1 January 2000, UTC: where a clock made of fuel starts. Nanoseconds since 1970.
 pub const CLOCK_START: u64 = 946_684_800_000_000_000;
+/// Bytes for the names of the folders that mounts lie in.
+const ROOT_QUOTA: u64 = 64 << 10;
 /// How many descriptors a guest may hold.
 const MAX_DESCRIPTORS: usize = 1024;
 
@@ -70,6 +72,8 @@ enum Descriptor {
 #[derive(Clone, Debug)]
 pub(crate) struct Process {
     pub(crate) world: World,
+    /// Where each mount lies in the tree.
+    points: Vec<Vec<String>>,
     descriptors: Vec<Option<Descriptor>>,
     random_position: u64,
     /// Nanoseconds that sleeping has added to the clock made of fuel.
@@ -77,14 +81,40 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn new(world: World) -> Process {
-        let mut descriptors = vec![
+    /// A process whose files are one tree: a root folder in memory, unless the embedder mounted one, with the other mounts in it.
+    /// The root is the only folder that is open from the start.
+    pub(crate) fn new(mut world: World) -> Process {
+        if world.mounts.first().is_none_or(|(path, _)| path != "/") {
+            let mut root = files::MemoryFolder::new(ROOT_QUOTA);
+            for (path, _) in &world.mounts {
+                root.make_folders(path);
+            }
+            root.seal();
+            world.mounts.insert(0, ("/".into(), Mount::Memory(root)));
+        }
+        let points = world.mounts.iter().map(|(path, _)| files::resolve(&[], path.trim_start_matches('/').as_bytes()).unwrap_or_default()).collect();
+        let descriptors = vec![
             Some(Descriptor::Stdin { position: 0 }),
             Some(Descriptor::Output(cell::Stream::Out)),
             Some(Descriptor::Output(cell::Stream::Err)),
+            Some(Descriptor::Entry {
+                mount: 0,
+                path: Vec::new(),
+                body: Body::Folder,
+                position: 0,
+                append: false,
+                write: false,
+                preopened: true,
+            }),
         ];
-        descriptors.extend((0..world.mounts.len()).map(|mount| Some(preopen(mount))));
-        Process { world, descriptors, random_position: 0, slept: 0 }
+        Process { world, points, descriptors, random_position: 0, slept: 0 }
+    }
+
+    /// Gives the process another world to see. What it had open of the old one is closed.
+    pub(crate) fn set_world(&mut self, world: World) {
+        let (random_position, slept) = (self.random_position, self.slept);
+        *self = Process::new(world);
+        (self.random_position, self.slept) = (random_position, slept);
     }
 
     /// What of it can be written out.
@@ -167,11 +197,17 @@ impl Process {
 
     /// The mount and path that `path` means, relative to the folder `fd`.
     fn locate(&mut self, fd: u32, path: &[u8]) -> Result<(usize, Vec<String>), Errno> {
-        match self.get(fd)? {
-            Descriptor::Entry { mount, path: base, body: Body::Folder, .. } => {
-                Ok((*mount, files::resolve(base, path)?))
-            }
-            _ => Err(Errno::NOTDIR),
+        let (mount, path) = match self.get(fd)? {
+            Descriptor::Entry { mount, path: base, body: Body::Folder, .. } => (*mount, files::resolve(base, path)?),
+            _ => return Err(Errno::NOTDIR),
+        };
+        if mount != 0 {
+            return Ok((mount, path));
+        }
+        let inner = self.points.iter().enumerate().skip(1).filter(|(_, point)| path.starts_with(point));
+        match inner.max_by_key(|(_, point)| point.len()) {
+            Some((inner, point)) => Ok((inner, path[point.len()..].to_vec())),
+            None => Ok((0, path)),
         }
     }
 
@@ -285,18 +321,6 @@ pub(crate) struct Saved {
     mounts: Vec<(String, files::MemoryFolder)>,
     random_position: u64,
     slept: u64,
-}
-
-fn preopen(mount: usize) -> Descriptor {
-    Descriptor::Entry {
-        mount,
-        path: Vec::new(),
-        body: Body::Folder,
-        position: 0,
-        append: false,
-        write: false,
-        preopened: true,
-    }
 }
 
 /// Fills `out` from a file of the host, fewer bytes only at its end.

@@ -9,6 +9,6 @@
     (i32.store (i32.const 8) (local.get $at))
     (i32.store (i32.const 12) (local.get $length))
     (drop (call $fd_write (local.get $fd) (i32.const 8) (i32.const 1) (i32.const 16))))
-  (data (i32.const 32) "\\07\\03\\05\\03ask\\00\\07\\01\\05\\04ping")
+  (data (i32.const 32) "\07\03\05\03ask\00\07\01\05\04ping")
   (data (i32.const 64) "raised")
   (func (export "_start") (loop $again (drop (call $call (i32.const 32) (i32.const 16))) (br $again))))
