@@ -31,6 +31,7 @@ pub(crate) fn emit(tree: &Tree, flags: Flags, budget: &mut Budget<'_>) -> Result
         rows: 0,
         hashed: 0,
         deepest_key: 0,
+        leading: leading(tree),
     };
     emitter.whole()?;
     emitter.finish(flags)
@@ -112,6 +113,8 @@ struct Emitter<'t, 'b, 'c> {
     rows: u32,
     hashed: u32,
     deepest_key: u32,
+    /// The quantified character that the pattern begins with.
+    leading: Option<Id>,
 }
 
 /// No address.
@@ -239,7 +242,10 @@ impl Emitter<'_, '_, '_> {
                 self.later(op::SAVE, second)?;
                 self.task(Task::Node { id: child, context, follow })
             }
-            Node::Repeat(repeat) => self.repeat(repeat, context, follow),
+            Node::Repeat(repeat) => {
+                let leading = if self.leading == Some(id) { run::LEADING } else { 0 };
+                self.repeat(repeat, context, follow, leading)
+            }
             Node::Assert(assert) => match assert {
                 Assert::Start => self.op(op::START, 0),
                 Assert::StartOfLine => self.op(op::START_OF_LINE, 0),
@@ -514,7 +520,7 @@ impl Emitter<'_, '_, '_> {
         self.task(Task::Node { id: look.child, context: inner, follow: First::ANY })
     }
 
-    fn repeat(&mut self, mut repeat: Repeat, context: Context, follow: First) -> Result<(), Error> {
+    fn repeat(&mut self, mut repeat: Repeat, context: Context, follow: First, leading: u32) -> Result<(), Error> {
         let child = self.facts[repeat.child as usize];
         if child.zero_width {
             // Once is as good as many times; and an optional iteration that takes nothing fails.
@@ -527,7 +533,7 @@ impl Emitter<'_, '_, '_> {
         if (repeat.min, repeat.max) == (1, 1) {
             return self.task(Task::Node { id: repeat.child, context, follow });
         }
-        if !context.back && self.run(repeat, context, follow)? {
+        if !context.back && self.run(repeat, context, follow, leading)? {
             return Ok(());
         }
         let checked = child.empty && repeat.max > repeat.min;
@@ -602,7 +608,7 @@ impl Emitter<'_, '_, '_> {
     }
 
     /// A quantified character as one instruction. Says whether it is one.
-    fn run(&mut self, repeat: Repeat, context: Context, follow: First) -> Result<bool, Error> {
+    fn run(&mut self, repeat: Repeat, context: Context, follow: First, leading: u32) -> Result<bool, Error> {
         let tree = self.tree;
         let single;
         let set = match tree.nodes[repeat.child as usize] {
@@ -638,7 +644,7 @@ impl Emitter<'_, '_, '_> {
             } else {
                 self.class_of_first(&follow, false)?;
             }
-            self.word(points | if atomic { run::ATOMIC } else { 0 })?;
+            self.word(points | leading | if atomic { run::ATOMIC } else { 0 })?;
         }
         Ok(true)
     }
@@ -700,4 +706,18 @@ fn not_words() -> First {
     let mut first = First::of_set(&set::words(false).complement(set::LAST));
     first.end = true;
     first
+}
+
+/// The node of a character repeated without end that every attempt begins with, if it is the same
+/// whatever the groups hold.
+fn leading(tree: &Tree) -> Option<Id> {
+    let mut id = tree.root;
+    loop {
+        id = match tree.nodes[id as usize] {
+            Node::Concat(list) => *tree.list(list).first()?,
+            Node::Group { child, .. } => child,
+            Node::Repeat(Repeat { max: INFINITE, .. }) if !tree.back_references => return Some(id),
+            _ => return None,
+        };
+    }
 }

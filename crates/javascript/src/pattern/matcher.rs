@@ -58,7 +58,9 @@ pub(super) mod state {
     pub(crate) const TAKEN: u32 = 16;
     /// One more than the look-around that is replayed, 0 if none is.
     pub(crate) const REPLAY: u32 = 17;
-    pub(crate) const SIZE: u32 = 18;
+    /// No attempt before this position can succeed.
+    pub(crate) const SKIP: u32 = 18;
+    pub(crate) const SIZE: u32 = 19;
 
     pub(crate) const STICKY: u32 = 1;
     /// The next thing to do is to take back the top frame.

@@ -120,6 +120,9 @@ pub(crate) mod run {
     pub(crate) const POINTS: u32 = 1;
     /// What follows cannot begin with a character of the run: nothing is ever given back.
     pub(crate) const ATOMIC: u32 = 2;
+    /// The pattern begins with it: if an attempt fails, so do those that begin inside the run,
+    /// which can do nothing that this one could not.
+    pub(crate) const LEADING: u32 = 4;
 }
 
 /// Bits of `w1` of a look-around; its number is below them.

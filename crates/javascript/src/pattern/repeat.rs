@@ -30,6 +30,9 @@ impl<C: Code, T: Text, S: Store> Machine<'_, C, T, S> {
             return Flow::On;
         }
         self.position = end;
+        if bits & run::LEADING != 0 {
+            self.store.store(state::SKIP, end);
+        }
         let whole = count < STRETCH || most != point::INFINITE;
         if bits & run::ATOMIC == 0 {
             self.push(from);

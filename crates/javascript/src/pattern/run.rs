@@ -451,6 +451,7 @@ impl<C: Code, T: Text, S: Store> Machine<'_, C, T, S> {
             return Flow::Stop(Step::Failed);
         }
         let (_, next) = if Header(self.code).flags().unicode() { self.point_at(self.start) } else { (0, self.start + 1) };
+        let next = next.max(self.store.load(state::SKIP).min(self.length));
         self.start = next;
         self.top = self.stack;
         self.look = 0;
