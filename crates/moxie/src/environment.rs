@@ -40,8 +40,8 @@ const EOVERFLOW: i32 = 75;
 const MMAP_BUDGET: u32 = 0x0fff_ffff;
 /// Bytes kept free for the heap to grow into, in the layout that is ours to choose.
 const HEAP_ROOM: u64 = 1 << 30;
-/// Where the heap is in the classic layout, far from everything that the old simulator maps.
-const CLASSIC_HEAP: u64 = 0x8000_0000;
+/// Where the heap is in the classic layout: past everything that the old simulator maps, and no address of it looks like an error.
+const CLASSIC_HEAP: u64 = 0x4000_0000;
 /// Bytes of `struct hatch_call`.
 const HATCH_STRUCT: u32 = 28;
 

@@ -184,7 +184,7 @@ impl Machine {
             6 | 8 => {
                 if self.space.region(value, 1).is_none() {
                     let message = format!("`ssr` to special register {number}: no buffer can begin at {value:#x}, nothing is mapped there");
-                    return Err(Trap::at(TrapKind::Unmapped, u64::from(value), message));
+                    return Err(Trap::at(TrapKind::BadOutput, u64::from(value), message));
                 }
             }
             7 | 9 => {
@@ -192,7 +192,7 @@ impl Machine {
                 let inside = start != 0 && self.space.region(start, value.max(1)).is_some();
                 if !inside {
                     let message = format!("`ssr` to special register {number}: no region holds a buffer of {value} bytes at {start:#x}");
-                    return Err(Trap::at(TrapKind::Unmapped, u64::from(start), message));
+                    return Err(Trap::at(TrapKind::BadOutput, u64::from(start), message));
                 }
             }
             _ => {}
@@ -219,7 +219,10 @@ impl Machine {
             Ok(()) => (TrapKind::Internal, address, "the access is good".to_owned()),
         };
         let (bottom, _) = self.stack;
-        if write && kind == TrapKind::Unmapped && at < bottom && bottom - at <= memory::PAGE {
+        // The gap below the stack also ends what lies before it: only a stack pointer at the bottom tells that the stack ran over.
+        let sp = self.cpu.registers[SP];
+        let at_the_bottom = sp < bottom.saturating_add(256) && sp >= bottom.saturating_sub(memory::PAGE);
+        if write && kind == TrapKind::Unmapped && at < bottom && bottom - at <= memory::PAGE && at_the_bottom {
             let message =
                 format!("the stack is full: a {what} at {at:#x}, just below its end at {bottom:#x}, by the instruction at {pc:#x}");
             return Trap::at(TrapKind::StackOverflow, u64::from(at), message);
