@@ -1,0 +1,17 @@
+#!/bin/sh
+# Every fuzzer for a while: FUZZ_SECONDS each (60 unless said). Results are recorded in docs/fuzzing.md.
+set -eu
+cd "$(dirname "$0")/.."
+cargo=${CARGO:-cargo}
+seconds=${FUZZ_SECONDS:-60}
+seed=${FUZZ_SEED:-$(date +%s)}
+echo "moxie: interpreter and compiled code in lock-step, $seconds s from seed $seed"
+$cargo run --release -p oubliette-moxie --example lockstep -- "$seconds" "$seed"
+if ! cargo fuzz --version >/dev/null 2>&1; then
+	echo "the coverage-guided targets need cargo-fuzz and a nightly Rust: cargo install cargo-fuzz" >&2
+	exit 0
+fi
+for target in $(cd fuzz && cargo +nightly fuzz list); do
+	echo "fuzz target $target, $seconds s"
+	cargo +nightly fuzz run "$target" -- -max_total_time="$seconds" -rss_limit_mb=4096
+done
