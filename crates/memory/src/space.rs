@@ -160,9 +160,9 @@ macro_rules! accessors {
         #[doc = concat!("Loads a little-endian `", stringify!($type), "`, at any alignment; `None` if that is a fault.")]
         #[inline(always)]
         pub fn $load(&self, address: u32) -> Option<$type> {
-            const LAST: u32 = PAGE - size_of::<$type>() as u32;
+            const SIZE: u32 = size_of::<$type>() as u32;
             let page = (address >> 12) as usize;
-            if page < self.kinds.len() && self.kinds[page] & kind::LOAD != 0 && address & OFFSET <= LAST && let Some(backing) = &self.backing {
+            if page < self.kinds.len() && self.kinds[page] & kind::LOAD != 0 && (address & OFFSET) + SIZE <= PAGE && let Some(backing) = &self.backing {
                 // SAFETY: the page is backed in place and readable, and the access does not leave it.
                 return Some(<$type>::from_le(unsafe { backing.at(address).cast::<$type>().read_unaligned() }));
             }
@@ -174,9 +174,9 @@ macro_rules! accessors {
         #[inline(always)]
         #[must_use]
         pub fn $store(&mut self, address: u32, value: $type) -> bool {
-            const LAST: u32 = PAGE - size_of::<$type>() as u32;
+            const SIZE: u32 = size_of::<$type>() as u32;
             let page = (address >> 12) as usize;
-            if page < self.kinds.len() && self.kinds[page] & kind::STORE != 0 && address & OFFSET <= LAST && let Some(backing) = &self.backing {
+            if page < self.kinds.len() && self.kinds[page] & kind::STORE != 0 && (address & OFFSET) + SIZE <= PAGE && let Some(backing) = &self.backing {
                 // SAFETY: the page is backed in place and writable, and the access does not leave it.
                 unsafe { backing.at(address).cast::<$type>().write_unaligned(value.to_le()) };
                 return true;
