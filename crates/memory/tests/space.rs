@@ -221,13 +221,13 @@ fn what_is_mapped_moves_along_when_a_slot_is_outgrown() {
         for at in (0x1003..0x3003).chain(0x5005..0x500c) {
             space.initialize(at, &[at as u8]).unwrap();
         }
-        let mut at = 0x10_0000;
-        while at < 0x100_0000 {
+        let mut at = 0x2_0000;
+        while at < 0x200_0000 {
             space.map(at, 0x1000, Permission::ReadWrite, "more").unwrap();
             for at in (0x1003..0x3003).chain(0x5005..0x500c) {
                 assert_eq!(space.load_u8(at), Some(at as u8), "at {at:#x}");
             }
-            at += 0x10_0000;
+            at += 0x1_0000;
         }
     }
 }
@@ -318,4 +318,23 @@ fn damaged_images_are_refused() {
         }
     }
     assert!(Image::load(&mut bytes.as_slice(), 4096).is_err(), "the cap holds for loading");
+}
+
+/// Ten thousand cells at once, each its own; the address space for them is one mapping.
+#[test]
+fn many_cells_are_idle_at_once() {
+    let count: u32 = if cfg!(miri) { 20 } else { 10_000 };
+    let pool = memory::Pool::new(1 << 20, count as usize).unwrap();
+    let slots: Vec<_> = (0..count).map(|_| pool.take(1 << 20).unwrap()).collect();
+    let mut small = Space::new(Granularity::Page, None, 0);
+    small.map(0x1000, PAGE, Permission::ReadWrite, "data").unwrap();
+    let image = small.freeze().unwrap();
+    let mut spaces: Vec<_> = (0..count).map(|_| image.spawn(None).unwrap()).collect();
+    for (index, (slot, space)) in (0u32..).zip(slots.iter().zip(&mut spaces)) {
+        slot.view().store_u32(0x8_0000, index + 1);
+        assert!(space.store_u32(0x1000, index + 1));
+    }
+    for (index, (slot, space)) in (0u32..).zip(slots.iter().zip(&spaces)) {
+        assert_eq!((slot.view().load_u32(0x8_0000), space.load_u32(0x1000)), (index + 1, Some(index + 1)));
+    }
 }
