@@ -106,7 +106,7 @@ slow_op!(ThrowError(vm, word) {
 });
 
 op!(Jump(vm, regs, code, pc, fuel, word) {
-    let target = pc.wrapping_add(4).wrapping_add((word as i32 >> 8) as u32 * 4);
+    let target = pc.wrapping_add(4).wrapping_add((word as i32 >> 8 << 2) as u32);
     go(vm, regs, code, target, fuel)
 });
 
