@@ -84,12 +84,15 @@ impl Process {
             let close = rustix::pipe::PipeFlags::CLOEXEC;
             let (theirs, ours) = rustix::pipe::pipe_with(close)?;
             nonblocking(&ours)?;
+            give(&theirs, program.user)?;
             command.stdin(Stdio::from(theirs));
             input.replace(ours);
             let (ours, theirs) = rustix::pipe::pipe_with(close)?;
+            give(&theirs, program.user)?;
             command.stdout(Stdio::from(theirs));
             source(ours, Output::Out)?;
             let (ours, theirs) = rustix::pipe::pipe_with(close)?;
+            give(&theirs, program.user)?;
             command.stderr(Stdio::from(theirs));
             source(ours, Output::Err)?;
         }
@@ -303,8 +306,14 @@ fn terminal(size: Terminal, user: User) -> io::Result<(OwnedFd, OwnedFd)> {
     let name = ptsname(&master, Vec::new())?;
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let slave = rustix::fs::open(name.as_c_str(), flags, rustix::fs::Mode::empty())?;
-    if user == User::User && rustix::process::geteuid().is_root() {
-        rustix::fs::fchown(&slave, Some(rustix::process::Uid::from_raw(user::USER)), None)?;
-    }
+    give(&slave, user)?;
     Ok((master, slave))
+}
+
+/// Makes a stream the user's own, so that it can be opened by name too (`/dev/stdin`).
+fn give(stream: impl AsFd, user: User) -> io::Result<()> {
+    if user == User::User && rustix::process::geteuid().is_root() {
+        rustix::fs::fchown(stream, Some(rustix::process::Uid::from_raw(user::USER)), None)?;
+    }
+    Ok(())
 }

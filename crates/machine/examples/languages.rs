@@ -1,5 +1,6 @@
 //! Runs every language of an image (its hello world, its stdin test) and writes a table:
-//! `cargo run --release --example languages -- DATA IMAGE [LANGUAGE...]`.
+//! `cargo run --release --example languages -- DATA IMAGE FACTOR [LANGUAGE...]`.
+//! FACTOR multiplies the time that the catalogue gives each, for busy machines.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,14 +10,14 @@ use machine::catalogue::{Catalogue, Language};
 use machine::{Config, MachineEngine, Source, Template};
 
 /// Runs one program; `Ok` if it printed what it should.
-fn check(source: &Arc<dyn Source>, language: &Language, text: &str, input: &str, output: &str) -> Result<f64, String> {
+fn check(source: &Arc<dyn Source>, language: &Language, factor: u64, text: &str, input: &str, output: &str) -> Result<f64, String> {
     let task = Task::program(language.source_name(), text.trim_start_matches('\n').as_bytes()).input("stdin", input.as_bytes());
     let limits = Limits { wall: cell::Bound::Unlimited, memory: cell::Bound::At(language.memory << 20), ..Limits::default() };
     let engine = MachineEngine::new(Arc::clone(source)).language(language.name.clone());
     let mut cell = Cell::new(engine, limits, None).map_err(|error| error.to_string())?;
     let handle = cell.interrupt_handle();
     let (done, wait) = std::sync::mpsc::channel::<()>();
-    let time = Duration::from_secs(language.time);
+    let time = Duration::from_secs(language.time * factor);
     let timer = std::thread::spawn(move || {
         if wait.recv_timeout(time).is_err() {
             handle.interrupt();
@@ -39,6 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let data = arguments.next().ok_or("which data folder?")?;
     let image = arguments.next().ok_or("which image?")?;
+    let factor: u64 = arguments.next().map_or(Ok(1), |n| n.parse())?;
     let only: Vec<String> = arguments.collect();
     let catalogue = Catalogue::built_in()?;
     let mut good = 0;
@@ -62,9 +64,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 continue;
             }
             let source: Arc<dyn Source> = Arc::new(Arc::clone(template));
-            let mut cells = vec![check(&source, language, &language.hello, "", "Hello, world!")];
+            let mut cells = vec![check(&source, language, factor, &language.hello, "", "Hello, world!")];
             if let Some(sample) = &language.stdin {
-                cells.push(check(&source, language, &sample.source, &sample.input, &sample.output));
+                cells.push(check(&source, language, factor, &sample.source, &sample.input, &sample.output));
             }
             let fine = cells.iter().all(Result::is_ok);
             *(if fine { &mut good } else { &mut bad }) += 1;

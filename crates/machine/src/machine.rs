@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use wire::{Entry, FileKind, FileOperation, FileReply, Health, JobLimits, Program, Terminal, User};
 
+use crate::network;
 use crate::qemu::Notice;
 use crate::session::{Process, Session, Watch};
 use crate::template::{Template, Vm};
@@ -130,7 +131,14 @@ impl Machine {
     /// # Errors
     /// [`Error::Gone`] if the machine ended, [`Error::Guest`] if too much runs already.
     pub fn start(&self, command: &Command) -> Result<Process, Error> {
-        self.vm.session.start(command.program())
+        let mut program = command.program();
+        if self.vm.cable.is_some() {
+            let proxy = format!("http://{}:{}", network::GATEWAY, network::PORT);
+            for name in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"] {
+                program.env.push((name.to_owned(), proxy.clone()));
+            }
+        }
+        self.vm.session.start(program)
     }
 
     /// Asks the agent for the state of the guest.

@@ -33,7 +33,7 @@ pub struct Watch {
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { interval: Duration::from_secs(1), patience: Duration::from_secs(5) }
+        Self { interval: Duration::from_secs(1), patience: Duration::from_secs(15) }
     }
 }
 

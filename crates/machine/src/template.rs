@@ -13,6 +13,7 @@ use wire::{JobLimits, Output, Program, User};
 
 use crate::image::Image;
 use crate::machine::Machine;
+use crate::network::{self, Cable, Policy};
 use crate::qemu::{Accelerator, Boot, Confinement, Frame, Launch, Monitor, Ram};
 use crate::session::{Happening, Session};
 use crate::throttle::Throttle;
@@ -44,8 +45,8 @@ pub struct Config {
     pub memory: u64,
     /// The most bytes that a machine's disk may take on the host.
     pub quota: u64,
-    /// Whether machines get a network device.
-    pub network: bool,
+    /// Whom machines may reach; without it they have no network device at all.
+    pub network: Option<Policy>,
     /// How the processor is made; `None` tries the host's and takes the emulated one if that does not boot.
     pub accelerator: Option<Accelerator>,
     /// QEMU, if it is not where it usually is.
@@ -66,7 +67,7 @@ impl Config {
             image: "base".to_owned(),
             memory: cell::Limits::MACHINE_MEMORY,
             quota: 1 << 30,
-            network: false,
+            network: None,
             accelerator: None,
             qemu: None,
             confinement: Confinement::default(),
@@ -81,7 +82,7 @@ impl Config {
     }
 
     fn folder(&self, accelerator: Accelerator) -> PathBuf {
-        let network = if self.network { "-network" } else { "" };
+        let network = if self.network.is_some() { "-network" } else { "" };
         let accelerator = match accelerator {
             Accelerator::Kvm => "kvm",
             Accelerator::Tcg => "tcg",
@@ -133,6 +134,8 @@ pub(crate) struct Vm {
     pub(crate) throttle: Option<Throttle>,
     pub(crate) monitor: Monitor,
     pub(crate) overlay: File,
+    /// Its way out, if it has one.
+    pub(crate) cable: Option<Cable>,
 }
 
 impl Template {
@@ -150,7 +153,7 @@ impl Template {
             Some(accelerator) => accelerator,
             None => crate::probe::accelerator(config, &image, &qemu)?,
         };
-        let frame = Frame { memory: config.memory, accelerator, network: config.network };
+        let frame = Frame { memory: config.memory, accelerator, network: config.network.is_some() };
         let folder = config.folder(accelerator);
         let scratch = config.data.join("scratch");
         for needed in [&config.data.join("frozen"), &scratch] {
@@ -226,6 +229,7 @@ impl Template {
 
     /// A paused clone on an overlay.
     fn restore(&self, overlay: File) -> Result<Vm, Error> {
+        let (cable, plug) = cable(self.config.network.clone())?;
         let dup = |file: &File| file.try_clone().map(OwnedFd::from).map_err(|error| Error::io("a descriptor", error));
         let launch = Launch {
             qemu: &self.qemu,
@@ -234,18 +238,19 @@ impl Template {
             disks: self.disk_chain(&overlay)?,
             boot: None,
             state: Some(host::reopen(&self.state)?),
-            network: None,
+            network: plug,
             confinement: &self.config.confinement,
             quota: self.config.quota,
             durable: false,
         };
         let (mut monitor, agent) = Monitor::launch(launch)?;
         monitor.thaw(false, STATE)?;
-        Ok(Vm { session: Session::new(agent)?, throttle: None, monitor, overlay })
+        Ok(Vm { session: Session::new(agent)?, throttle: None, monitor, overlay, cable })
     }
 
     /// Boots anew on an overlay: what is on the disk stays, what was in memory is gone.
     pub(crate) fn boot_vm(&self, overlay: File) -> Result<Vm, Error> {
+        let (cable, plug) = cable(self.config.network.clone())?;
         let launch = Launch {
             qemu: &self.qemu,
             frame: &self.frame,
@@ -253,7 +258,7 @@ impl Template {
             disks: self.disk_chain(&overlay)?,
             boot: Some(boot(&self.image, self.tsc_khz)?),
             state: None,
-            network: None,
+            network: plug,
             confinement: &self.config.confinement,
             quota: self.config.quota,
             durable: false,
@@ -262,11 +267,15 @@ impl Template {
         let session = Session::new(agent)?;
         session.greet(BOOT)?;
         session.wake(CLONE)?;
-        Ok(Vm { session, throttle: None, monitor, overlay })
+        if self.frame.network {
+            plug_in(&session)?;
+        }
+        Ok(Vm { session, throttle: None, monitor, overlay, cable })
     }
 
     /// Goes on from a state that was frozen with its memory.
     pub(crate) fn thaw_vm(&self, state: OwnedFd, overlay: File) -> Result<Vm, Error> {
+        let (cable, plug) = cable(self.config.network.clone())?;
         let launch = Launch {
             qemu: &self.qemu,
             frame: &self.frame,
@@ -274,7 +283,7 @@ impl Template {
             disks: self.disk_chain(&overlay)?,
             boot: None,
             state: Some(state),
-            network: None,
+            network: plug,
             confinement: &self.config.confinement,
             quota: self.config.quota,
             durable: false,
@@ -284,7 +293,7 @@ impl Template {
         monitor.resume()?;
         let session = Session::new(agent)?;
         session.wake(CLONE)?;
-        Ok(Vm { session, throttle: None, monitor, overlay })
+        Ok(Vm { session, throttle: None, monitor, overlay, cable })
     }
 
     fn disk_chain(&self, overlay: &File) -> Result<Vec<OwnedFd>, Error> {
@@ -355,6 +364,8 @@ fn make(
     let overlay = fs::OpenOptions::new().read(true).write(true).open(&disk).map_err(failed)?;
     let ram = host::memory_file("oubliette-memory", config.memory)?;
     let root = File::open(image.root()).map_err(failed)?;
+    // Nobody is reached while it is made.
+    let (_cable, plug) = cable(config.network.as_ref().map(|_| Policy::default()))?;
     let launch = Launch {
         qemu,
         frame: &manifest.frame,
@@ -362,7 +373,7 @@ fn make(
         disks: vec![root.into(), overlay.into()],
         boot: Some(boot(image, manifest.tsc_khz)?),
         state: None,
-        network: None,
+        network: plug,
         confinement: &config.confinement,
         // The template is ours: nobody's programs fill its disk.
         quota: u64::MAX >> 1,
@@ -375,6 +386,9 @@ fn make(
     let boot = start.elapsed();
     tracing::info!(?boot, "a machine booted");
     session.wake(CLONE)?;
+    if manifest.frame.network {
+        plug_in(&session)?;
+    }
     for command in &config.warm {
         warm(&session, command)?;
     }
@@ -395,14 +409,36 @@ fn make(
     Ok(boot)
 }
 
+/// A cable for a machine that may have one.
+fn cable(policy: Option<Policy>) -> Result<(Option<Cable>, Option<OwnedFd>), Error> {
+    match policy {
+        None => Ok((None, None)),
+        Some(policy) => Cable::new(policy).map(|(cable, plug)| (Some(cable), Some(plug))),
+    }
+}
+
+/// Gives the guest its address and its one neighbour.
+fn plug_in(session: &Session) -> Result<(), Error> {
+    let line = format!(
+        "ip addr add {}/24 dev eth0 && ip link set eth0 up && ip route add default via {}",
+        network::GUEST,
+        network::GATEWAY
+    );
+    run_quietly(session, &line, User::Root)
+}
+
 /// Runs a shell command for what it leaves in memory. That it fails is no matter: not every image has everything.
 fn warm(session: &Session, command: &str) -> Result<(), Error> {
+    run_quietly(session, command, User::User)
+}
+
+fn run_quietly(session: &Session, command: &str, user: User) -> Result<(), Error> {
     let program = Program {
         argv: ["sh", "-c", command].map(str::to_owned).into(),
         env: vec![("HOME".to_owned(), "/home/user".to_owned())],
         cwd: "/home/user".to_owned(),
         terminal: None,
-        user: User::User,
+        user,
         limits: JobLimits::default(),
         window: 0,
     };

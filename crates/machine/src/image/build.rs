@@ -103,6 +103,32 @@ pub fn build(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Resul
     Image::open(&options.folder)
 }
 
+/// Gives a finished image another agent, statically linked. Frozen machines of it are made anew by their next use.
+///
+/// # Errors
+/// [`Error::Build`] when the agent cannot be read or the image not be written.
+pub fn renew_agent(image: &Image, agent: &Path) -> Result<Image, Error> {
+    let failed = |error: io::Error| Error::Build { step: "renewing the agent".to_owned(), message: error.to_string() };
+    let folder = &image.folder;
+    let old = fs::read(image.initrd()).map_err(failed)?;
+    fs::write(folder.join("initrd.part"), initrd::with_agent(&old, agent).map_err(failed)?).map_err(failed)?;
+    fs::rename(folder.join("initrd.part"), image.initrd()).map_err(failed)?;
+    let manifest = Manifest { id: fresh_id(), ..image.manifest.clone() };
+    write_manifest(folder, &manifest).map_err(failed)?;
+    Image::open(folder)
+}
+
+fn fresh_id() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{:x}", now.as_nanos())
+}
+
+fn write_manifest(folder: &Path, manifest: &Manifest) -> io::Result<()> {
+    let partial = folder.join("image.part");
+    fs::write(&partial, toml::to_string(manifest).map_err(io::Error::other)?)?;
+    fs::rename(partial, folder.join("image.toml"))
+}
+
 /// What one step does; it passes on what its tools say.
 type Work<'a> = Box<dyn Fn(&mut dyn FnMut(&str)) -> io::Result<()> + 'a>;
 
@@ -289,18 +315,14 @@ chmod 644 "$raw"
 
     fn manifest(&self) -> io::Result<()> {
         let disk: u64 = self.recipe.disk.trim_end_matches('G').parse().map_err(io::Error::other)?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let manifest = Manifest {
             name: self.options.name.clone(),
-            id: format!("{:x}", now.as_nanos()),
+            id: fresh_id(),
             kernel: fs::read_to_string(self.work.join("kernel-release"))?,
             disk: disk << 30,
             languages: self.languages.iter().map(|language| language.name.clone()).collect(),
         };
-        let text = toml::to_string(&manifest).map_err(io::Error::other)?;
-        let partial = self.options.folder.join("image.part");
-        fs::write(&partial, text)?;
-        fs::rename(partial, self.options.folder.join("image.toml"))
+        write_manifest(&self.options.folder, &manifest)
     }
 }
 

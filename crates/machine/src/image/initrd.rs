@@ -29,6 +29,38 @@ pub(super) fn make(agent: &Path, kernel_modules: &Path, wanted: &[String]) -> io
     Ok(archive)
 }
 
+/// The same RAM disk with another agent.
+///
+/// # Errors
+/// When it is no RAM disk, or the agent cannot be read.
+pub(super) fn with_agent(initrd: &[u8], agent: &Path) -> io::Result<Vec<u8>> {
+    let agent = fs::read(agent)?;
+    let mut archive = Vec::new();
+    let mut rest = initrd;
+    loop {
+        let mut reader = newc::Reader::new(rest)?;
+        let entry = reader.entry();
+        if entry.is_trailer() {
+            break;
+        }
+        let (name, mode) = (entry.name().to_owned(), entry.mode());
+        let device = (entry.rdev_major(), entry.rdev_minor());
+        let mut bytes = Vec::new();
+        io::Read::read_to_end(&mut reader, &mut bytes)?;
+        rest = reader.finish()?;
+        if name == "init" {
+            bytes.clone_from(&agent);
+        }
+        let length = u32::try_from(bytes.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let entry = Builder::new(&name).mode(mode).rdev_major(device.0).rdev_minor(device.1);
+        let mut writer = entry.write(&mut archive, length);
+        io::Write::write_all(&mut writer, &bytes)?;
+        writer.finish()?;
+    }
+    newc::trailer(&mut archive)?;
+    Ok(archive)
+}
+
 fn add(archive: &mut Vec<u8>, name: &str, mode: u32, bytes: &[u8]) -> io::Result<()> {
     let length = u32::try_from(bytes.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
     let entry = Builder::new(name).mode(mode).set_mode_file_type(ModeFileType::Regular);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use build::{Options, Progress, build};
+pub use build::{Options, Progress, build, renew_agent};
 
 use crate::Error;
 
