@@ -91,7 +91,7 @@ impl Compiler<'_> {
         self.finish_call(node, window, out)
     }
 
-    fn direct_eval(&mut self, id: NodeId, node: Node, window: Reg, out: Reg) -> C<()> {
+    pub(super) fn direct_eval(&mut self, id: NodeId, node: Node, window: Reg, out: Reg) -> C<()> {
         let arguments = self.arguments(node.b, window)?;
         self.at(node.start);
         let Some(count) = arguments else {

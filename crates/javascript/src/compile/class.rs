@@ -1,7 +1,7 @@
 //! Classes.
 
 use super::expression::method_kind;
-use super::{C, Compiler, Place, Reg, Source};
+use super::{C, Compiler, Reg, Source};
 use crate::bytecode::{Op, frame};
 use crate::syntax::atoms::Atom;
 use crate::syntax::tree::{BindingId, BindingKind, ClassId, FunctionId, Kind, NONE, NodeId, PropertyKind, flag, function_flag};
@@ -72,12 +72,8 @@ impl Compiler<'_> {
             }
             let register = self.temp()?;
             self.op_key(Op::NewPrivateName, register, 0, info.name)?;
-            if self.is_captured(binding) {
-                self.op2(Op::NewBoxOf, register, register);
-                self.places[binding as usize] = Place::Box(register as u8);
-            } else {
-                self.places[binding as usize] = Place::Register(register as u8);
-            }
+            // The functions that run the fields use it too.
+            self.box_value(binding, register)?;
         }
         Ok(())
     }
@@ -103,8 +99,8 @@ impl Compiler<'_> {
                             self.op3(Op::SetFunctionName, function, function + 1, method_kind(kind));
                         }
                         self.op2(Op::SetHomeObject, function, holder);
-                        self.keep_hidden(element, function)?;
                         self.release(function + 1);
+                        self.keep_hidden(element, function)?;
                         continue;
                     }
                     let mark = self.frame.next;
@@ -128,13 +124,11 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    /// Boxes the value of a register, to be used by the functions that run fields. The register stays taken.
+    /// Keeps the value of the last register taken for the functions that run fields.
     fn keep_hidden(&mut self, element: NodeId, register: Reg) -> C<()> {
         let binding = self.synthetic();
-        self.op2(Op::NewBoxOf, register, register);
-        self.places[binding as usize] = Place::Box(register as u8);
         self.hidden.insert(element, binding);
-        Ok(())
+        self.box_value(binding, register)
     }
 
     /// Static private methods belong to the class itself.

@@ -577,6 +577,19 @@ impl Compiler<'_> {
                     self.spine.pop();
                     return Ok(accumulator);
                 }
+                if above != NONE && parent.kind == Kind::Call && parent.a == leaf && parent.flags & flag::OPTIONAL == 0 {
+                    // Straight into the window.
+                    let window = self.window(0)?;
+                    self.expr_here(leaf, window + u32::from(frame::CALLEE))?;
+                    self.op1(Op::LoadUndefined, window + u32::from(frame::THIS));
+                    self.spine.pop();
+                    if parent.flags & flag::DIRECT_EVAL != 0 {
+                        self.direct_eval(above, parent, window, accumulator)?;
+                    } else {
+                        self.finish_call(parent, window, accumulator)?;
+                    }
+                    return Ok(accumulator);
+                }
                 if let Some(register) = self.readable_local(leaf) {
                     // The right side may assign to the variable before the operator reads it.
                     let safe = above == NONE || !self.right_side_writes(leaf, above);

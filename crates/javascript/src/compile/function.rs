@@ -1,9 +1,9 @@
 //! One function: its entry, its scopes, its end.
 
 use super::{C, Compiler, Frame, Place, Reg, Source};
-use crate::bytecode::{self, Constant, ModuleShape, Op, Range, frame, function_flag as unit_flag};
+use crate::bytecode::{self, ModuleShape, Op, Range, frame, function_flag as unit_flag};
 use crate::syntax::Goal;
-use crate::syntax::atoms::{Atom, known};
+use crate::syntax::atoms::Atom;
 use crate::syntax::tree::{
     BindingId, BindingKind, ClassId, FunctionId, Kind, NONE, NodeId, ScopeId, ScopeKind, binding_flag, function_flag,
     scope_flag,
@@ -341,6 +341,21 @@ impl Compiler<'_> {
         }
         let register = self.temp()?;
         self.settle(binding, register);
+        Ok(())
+    }
+
+    /// Makes the value in `register`, the last one taken, the boxed value of a variable: in this register, or
+    /// in the array of further variables when registers are few.
+    pub(super) fn box_value(&mut self, binding: BindingId, register: Reg) -> C<()> {
+        if self.frame.next >= VARIABLE_REGISTERS && self.frame.spill != NONE {
+            self.places[binding as usize] = Place::Spilled(self.frame.spilled);
+            self.frame.spilled += 1;
+            self.store_binding(binding, register, None)?;
+            self.release(register);
+            return Ok(());
+        }
+        self.op2(Op::NewBoxOf, register, register);
+        self.places[binding as usize] = Place::Box(register as u8);
         Ok(())
     }
 
@@ -880,7 +895,6 @@ impl Compiler<'_> {
         if self.statements(function.body)? {
             self.op0(Op::ReturnUndefined);
         }
-        let _ = Constant::Number(0.0);
         Ok(())
     }
 }

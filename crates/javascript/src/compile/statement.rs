@@ -5,7 +5,8 @@ use super::{C, Compiler, Place, Reg};
 use crate::bytecode::Op;
 use crate::syntax::atoms::known;
 use crate::syntax::tree::{
-    BindingId, BindingKind, DeclarationKind, Kind, NONE, Node, NodeId, ScopeId, ScopeKind, flag, function_flag,
+    BindingId, BindingKind, DeclarationKind, Kind, NONE, Node, NodeId, ScopeId, ScopeKind, binding_flag, flag,
+    function_flag,
 };
 
 impl Compiler<'_> {
@@ -171,6 +172,12 @@ impl Compiler<'_> {
         if let super::names::Variable::Binding(binding) = self.variable(target.a, target.b)
             && let Some(register) = self.register_of(binding)
         {
+            let info = self.tree.binding(binding);
+            let fresh = matches!(info.kind, BindingKind::Let | BindingKind::Const)
+                && info.flags & binding_flag::NEEDS_TDZ == 0;
+            if fresh {
+                return self.named_expression(declarator.b, register, target.a);
+            }
             return self.local_expression(declarator.b, register, target.a);
         }
         let value = self.temp()?;
