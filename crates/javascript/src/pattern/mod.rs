@@ -5,6 +5,9 @@
 //! a match that ran out of fuel or memory goes on later exactly where it was, also in another
 //! process. [`group`] says what matched.
 //!
+//! In a cell all of it is guest memory: [`GuestCode`], [`GuestLatin1`], [`GuestUtf16`],
+//! [`GuestStore`].
+//!
 //! Without back-references a match takes time linear in the text, whatever the pattern: see
 //! `memo`. With them it takes what it takes, one unit of fuel for each step.
 //!
@@ -29,6 +32,7 @@ mod class;
 mod emit;
 mod error;
 mod flags;
+mod guest;
 mod matcher;
 mod memo;
 mod parse;
@@ -43,6 +47,7 @@ mod unicode;
 pub use budget::{Charge, Free, Limits};
 pub use error::{Error, Mistake, Refusal};
 pub use flags::Flags;
+pub use guest::{GuestCode, GuestLatin1, GuestStore, GuestUtf16};
 pub use matcher::{Step, group, remember_at_once, resume, start};
 pub use program::{Code, Header, MAGIC, Program};
 pub use store::{Arena, Store};
