@@ -53,6 +53,8 @@ pub(crate) trait Compiled: Send {
     fn forget(&mut self, pages: &[u32]);
     /// Instructions executed by compiled code.
     fn executed(&self) -> u64;
+    /// How often compiled code was entered.
+    fn entered(&self) -> u64;
 }
 
 /// The Moxie engine.
@@ -184,6 +186,11 @@ impl Moxie {
     /// How many of them compiled code has executed, in this engine.
     pub fn compiled_instructions(&self) -> u64 {
         self.compiled.as_ref().map_or(0, |compiled| compiled.executed())
+    }
+
+    /// How often compiled code was entered from outside, in this engine.
+    pub fn compiled_entries(&self) -> u64 {
+        self.compiled.as_ref().map_or(0, |compiled| compiled.entered())
     }
 
     /// Why the last task did not fit under the cap on memory, if it did not.

@@ -1,19 +1,22 @@
 //! Memory for host code: either writable or executable, never both.
 
 use std::io;
+use std::ops::Range;
 use std::ptr::{self, NonNull};
 
 const PAGE: usize = 4096;
 
 /// One stretch of anonymous memory for code, filled from the start, forgotten as a whole.
 ///
-/// Pages are executable but not writable, save while [`write`](CodeMemory::write) or [`patch`](CodeMemory::patch) is at work on them. A private
-/// mapping with changing protections, rather than two views of one memory file: it costs two system calls per compiled unit, not per jump,
-/// since jumps are bound when units are installed, and a forked child does not share it.
+/// Pages that were changed are writable until [`seal`](CodeMemory::seal), which stands before any entry, makes them executable. A private mapping
+/// with changing protections, rather than two views of one memory file: it costs two system calls per compiled unit, not per jump, since jumps
+/// are bound when units are installed, and a forked child does not share it.
 pub(super) struct CodeMemory {
     base: NonNull<u8>,
     capacity: usize,
     used: usize,
+    /// What is writable now, and so not executable.
+    open: Range<usize>,
 }
 
 // SAFETY: the mapping belongs to this value alone and to no thread.
@@ -23,7 +26,7 @@ impl CodeMemory {
     /// Reserves room for `capacity` bytes of code, rounded up to pages, below 2 GiB.
     pub(super) fn new(capacity: usize) -> io::Result<Self> {
         let capacity = capacity.clamp(64 << 10, 1 << 30).next_multiple_of(PAGE);
-        Ok(Self { base: map(capacity, libc::PROT_NONE)?, capacity, used: 0 })
+        Ok(Self { base: map(capacity, libc::PROT_NONE)?, capacity, used: 0, open: 0..0 })
     }
 
     pub(super) fn used(&self) -> usize {
@@ -93,15 +96,29 @@ impl CodeMemory {
         unsafe { std::slice::from_raw_parts(self.base.as_ptr(), self.used) }
     }
 
-    /// Makes a range writable for as long as `change` runs.
+    /// Makes a range writable, along with what was opened before, and changes it.
     fn opened(&mut self, at: usize, length: usize, change: impl FnOnce(&mut [u8])) -> io::Result<()> {
         let start = at & !(PAGE - 1);
         let end = (at + length).next_multiple_of(PAGE);
         assert!(at + length <= self.capacity && end <= self.capacity, "code outside of its memory");
-        self.protect(start, end - start, libc::PROT_READ | libc::PROT_WRITE)?;
+        let open = &self.open;
+        if start < open.start || end > open.end {
+            let both = if open.is_empty() { start..end } else { open.start.min(start)..open.end.max(end) };
+            self.protect(both.start, both.len(), libc::PROT_READ | libc::PROT_WRITE)?;
+            self.open = both;
+        }
         // SAFETY: the range lies in this mapping (checked above), is readable and writable now, and no other reference into it exists.
         change(unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(at), length) });
-        self.protect(start, end - start, libc::PROT_READ | libc::PROT_EXEC)
+        Ok(())
+    }
+
+    /// Makes all code executable again, and read-only: before any of it runs.
+    pub(super) fn seal(&mut self) -> io::Result<()> {
+        if !self.open.is_empty() {
+            self.protect(self.open.start, self.open.len(), libc::PROT_READ | libc::PROT_EXEC)?;
+            self.open = 0..0;
+        }
+        Ok(())
     }
 
     fn protect(&self, at: usize, length: usize, protection: i32) -> io::Result<()> {

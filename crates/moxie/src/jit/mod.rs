@@ -88,6 +88,7 @@ pub struct Compiler {
     astray: Option<(u32, Option<u32>)>,
     executed: u64,
     compiled: u64,
+    entered: u64,
 }
 
 impl std::fmt::Debug for Compiler {
@@ -141,12 +142,18 @@ impl Compiler {
             astray: None,
             executed: 0,
             compiled: 0,
+            entered: 0,
         })
     }
 
     /// Instructions that compiled code has executed.
     pub fn executed(&self) -> u64 {
         self.executed
+    }
+
+    /// How often compiled code was entered from outside.
+    pub fn entered(&self) -> u64 {
+        self.entered
     }
 
     /// Bytes of guest code compiled so far.
@@ -167,6 +174,12 @@ impl Compiler {
     /// Compiles the unit at an address, unless that is done already; false if there is nothing there that can be compiled.
     pub fn compile(&mut self, space: &mut Space, pc: u32) -> bool {
         self.entries.contains_key(&pc) || self.install(space, pc, false)
+    }
+
+    /// Compiles the unit at an address, whether it is known already or not; returns the address behind it, or none if nothing there can be
+    /// compiled. For measurements.
+    pub fn compile_from(&mut self, space: &mut Space, pc: u32) -> Option<u32> {
+        self.install(space, pc, false).then(|| self.unit.last_byte().map(|(_, last)| last.wrapping_add(1)))?
     }
 
     /// Runs compiled code until it needs the caller; `fuel` goes down by one for each instruction executed.
@@ -218,6 +231,10 @@ impl Compiler {
                 }
             };
             self.astray = None;
+            if self.memory.seal().is_err() {
+                return Exit::Cold;
+            }
+            self.entered += 1;
             let part = (*fuel).min(SLICE);
             self.block.fuel = part as u32;
             let reason = self.enter(entry);
@@ -560,6 +577,10 @@ impl Compiled for Compiler {
 
     fn executed(&self) -> u64 {
         self.executed
+    }
+
+    fn entered(&self) -> u64 {
+        self.entered
     }
 
     fn forget(&mut self, pages: &[u32]) {

@@ -6,8 +6,8 @@ use crate::isa::{Instruction, Op};
 
 /// Most instructions of a unit.
 pub(super) const LONGEST: usize = 1024;
-/// Most bytes that are looked at for a unit.
-const WINDOW: usize = LONGEST * 6;
+/// Bytes that are looked at for a unit, at first and at most.
+const WINDOWS: [usize; 2] = [768, LONGEST * 6];
 
 /// One instruction of a unit.
 #[derive(Clone, Copy)]
@@ -96,11 +96,33 @@ impl Unit {
         banned: impl Fn(u32) -> bool,
     ) -> bool {
         self.start = start;
+        for window in WINDOWS {
+            if !self.look(space, start, window, &known, &slow, &banned) {
+                return false;
+            }
+            // A unit that ends where the window does may be longer.
+            if !matches!(self.end, End::Continue(pc) if pc.wrapping_sub(start) as usize + 6 > window) {
+                break;
+            }
+        }
+        self.mark();
+        !self.steps.is_empty()
+    }
+
+    fn look(
+        &mut self,
+        space: &Space,
+        start: u32,
+        window: usize,
+        known: &impl Fn(u32) -> bool,
+        slow: &impl Fn(u32) -> bool,
+        banned: &impl Fn(u32) -> bool,
+    ) -> bool {
         self.steps.clear();
         let region = space.region(start, 1);
         self.writable = region.is_none_or(|region| region.permission == Permission::ReadWrite);
         let region_end = region.map_or((u64::from(start) | u64::from(PAGE - 1)) + 1, memory::space::Region::end);
-        let mut limit = (region_end - u64::from(start)).min(WINDOW as u64);
+        let mut limit = (region_end - u64::from(start)).min(window as u64);
         let mut page = start / PAGE;
         while u64::from(page) * u64::from(PAGE) < u64::from(start) + limit {
             if banned(page) {
@@ -121,11 +143,10 @@ impl Unit {
         self.targets.resize(readable / 2 + 1, false);
         self.targets[0] = true;
         self.decode(known, slow);
-        self.mark();
-        !self.steps.is_empty()
+        true
     }
 
-    fn decode(&mut self, known: impl Fn(u32) -> bool, slow: impl Fn(u32) -> bool) {
+    fn decode(&mut self, known: &impl Fn(u32) -> bool, slow: &impl Fn(u32) -> bool) {
         let mut at = 0;
         // The farthest place ahead that something jumps to: code goes on at least until there.
         let mut farthest = 0;
