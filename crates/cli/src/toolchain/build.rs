@@ -11,7 +11,10 @@ use super::stages::{self, Stage};
 use super::{InstallOptions, TARGET, archive, packages, runtime};
 
 /// Changed whenever a stage does something else than before, so that old stamps count no more.
-const RECIPE: u32 = 1;
+const RECIPE: &str = "1";
+
+/// In a build directory: what it was configured with.
+const CONFIGURED: &str = "oubliette-configured";
 
 /// Where things lie while building.
 struct Site {
@@ -33,14 +36,14 @@ type Done = Result<(), ToolchainError>;
 
 /// The stages. The numbers of lines are those of a build on Debian 12.
 const STAGES: &[Stage<Site>] = &[
-    Stage { name: "packages", title: "packages to build with", lines: 50, run: Site::require_packages },
-    Stage { name: "sources", title: "sources", lines: 40, run: Site::unpack_sources },
-    Stage { name: "binutils", title: "assembler and linker", lines: 3000, run: Site::build_binutils },
-    Stage { name: "gcc", title: "compiler", lines: 4700, run: Site::build_gcc },
-    Stage { name: "libgcc", title: "compiler's library", lines: 330, run: Site::build_libgcc },
-    Stage { name: "newlib", title: "C library", lines: 2000, run: Site::build_newlib },
-    Stage { name: "gdb", title: "debugger", lines: 4500, run: Site::build_gdb },
-    Stage { name: "tidy", title: "tidying up", lines: 20, run: Site::tidy },
+    Stage { name: "packages", title: "packages to build with", lines: 50, recipe: Site::same, run: Site::require_packages },
+    Stage { name: "sources", title: "sources", lines: 40, recipe: Site::same, run: Site::unpack_sources },
+    Stage { name: "binutils", title: "assembler and linker", lines: 3000, recipe: Site::same, run: Site::build_binutils },
+    Stage { name: "gcc", title: "compiler", lines: 4700, recipe: Site::languages, run: Site::build_gcc },
+    Stage { name: "libgcc", title: "compiler's library", lines: 330, recipe: Site::same, run: Site::build_libgcc },
+    Stage { name: "newlib", title: "C library", lines: 2000, recipe: Site::same, run: Site::build_newlib },
+    Stage { name: "gdb", title: "debugger", lines: 4500, recipe: Site::debugger, run: Site::build_gdb },
+    Stage { name: "tidy", title: "tidying up", lines: 20, recipe: Site::same, run: Site::tidy },
 ];
 
 /// Builds a tool chain in `options.work` and moves it to `options.root`.
@@ -60,8 +63,7 @@ pub(super) fn build(options: &InstallOptions, progress: &mut dyn Progress) -> Do
     for directory in [&site.packages, &site.sources, &site.build, &site.logs, &site.root, &site.libraries] {
         fs::create_dir_all(directory).map_err(ToolchainError::io("cannot create", directory))?;
     }
-    let recipe = format!("{RECIPE} cxx={} gdb={}\n", site.cxx, site.gdb);
-    stages::run(STAGES, &site, &work.join("stamps"), &recipe, progress)?;
+    stages::run(STAGES, &site, &work.join("stamps"), progress)?;
 
     if let Some(parent) = options.root.parent() {
         fs::create_dir_all(parent).map_err(ToolchainError::io("cannot create", parent))?;
@@ -73,6 +75,18 @@ pub(super) fn build(options: &InstallOptions, progress: &mut dyn Progress) -> Do
 }
 
 impl Site {
+    fn same(&self) -> String {
+        RECIPE.to_owned()
+    }
+
+    fn languages(&self) -> String {
+        format!("{RECIPE} {}", if self.cxx { "c,c++" } else { "c" })
+    }
+
+    fn debugger(&self) -> String {
+        format!("{RECIPE} {}", if self.gdb { "gdb" } else { "none" })
+    }
+
     fn shell<'a>(&self, stage: &'a str, line: Line<'a>) -> Result<Shell<'a>, ToolchainError> {
         Shell::new(stage, self.logs.join(format!("{stage}.log")), self.root.join("bin"), line)
     }
@@ -91,11 +105,7 @@ impl Site {
 
     fn unpack_sources(&self, line: Line<'_>) -> Done {
         let mut shell = self.shell("sources", line)?;
-        let mut wanted = vec![packages::BINUTILS, packages::GCC, packages::NEWLIB];
-        if self.gdb {
-            wanted.push(packages::GDB);
-        }
-        for source in &wanted {
+        for source in &[packages::BINUTILS, packages::GCC, packages::NEWLIB] {
             packages::unpack_source(&mut shell, source, &self.packages, &self.sources)?;
         }
         let gcc = self.sources.join("gcc");
@@ -110,22 +120,28 @@ impl Site {
         Ok(())
     }
 
-    /// Configures unless an earlier run has, and answers the directory to make in.
+    /// Configures unless an earlier run has, in the same way, and answers the directory to make in.
     fn configure(&self, shell: &mut Shell<'_>, name: &str, source: &str, arguments: &[String]) -> Result<PathBuf, ToolchainError> {
         let directory = self.build.join(name);
-        fs::create_dir_all(&directory).map_err(ToolchainError::io("cannot create", &directory))?;
-        // The last thing that configure writes.
-        if !directory.join("Makefile").exists() {
-            let common = [
-                format!("--target={TARGET}"),
-                format!("--prefix={}", self.root.display()),
-                "--disable-nls".to_owned(),
-                "--disable-shared".to_owned(),
-                "--disable-multilib".to_owned(),
-                "MAKEINFO=true".to_owned(),
-            ];
-            shell.run(&directory, self.sources.join(source).join("configure"), common.iter().chain(arguments))?;
+        let common = [
+            format!("--target={TARGET}"),
+            format!("--prefix={}", self.root.display()),
+            "--disable-nls".to_owned(),
+            "--disable-shared".to_owned(),
+            "--disable-multilib".to_owned(),
+            "MAKEINFO=true".to_owned(),
+        ];
+        let arguments: Vec<String> = common.iter().chain(arguments).cloned().collect();
+        let (record, text) = (directory.join(CONFIGURED), arguments.join("\n"));
+        if fs::read_to_string(&record).is_ok_and(|configured| configured == text) {
+            return Ok(directory);
         }
+        if directory.exists() {
+            fs::remove_dir_all(&directory).map_err(ToolchainError::io("cannot remove", &directory))?;
+        }
+        fs::create_dir_all(&directory).map_err(ToolchainError::io("cannot create", &directory))?;
+        shell.run(&directory, self.sources.join(source).join("configure"), &arguments)?;
+        fs::write(&record, text).map_err(ToolchainError::io("cannot write", &record))?;
         Ok(directory)
     }
 
@@ -196,6 +212,9 @@ impl Site {
             return Ok(());
         }
         let mut shell = self.shell("gdb", line)?;
+        if !self.sources.join(packages::GDB.name).exists() {
+            packages::unpack_source(&mut shell, &packages::GDB, &self.packages, &self.sources)?;
+        }
         let mut options = words(
             "--disable-werror --disable-binutils --disable-gas --disable-ld --disable-gprof --disable-gprofng --disable-sim \
              --disable-gdbserver --disable-source-highlight --disable-tui --without-python --without-guile --without-debuginfod \

@@ -129,12 +129,16 @@ pub(super) fn unpack_source(shell: &mut Shell<'_>, source: &Source, packages: &P
             find_archive(source, packages).ok_or(ToolchainError::NoSource { package: source.package, prefix: source.prefix })?
         }
     };
-    let directory = sources.join(source.name);
-    if directory.exists() {
-        fs::remove_dir_all(&directory).map_err(ToolchainError::io("cannot remove", &directory))?;
+    // Under another name until it is whole.
+    let (directory, part) = (sources.join(source.name), sources.join(format!("{}.part", source.name)));
+    for old in [&directory, &part] {
+        if old.exists() {
+            fs::remove_dir_all(old).map_err(ToolchainError::io("cannot remove", old))?;
+        }
     }
-    fs::create_dir_all(&directory).map_err(ToolchainError::io("cannot create", &directory))?;
-    shell.run(&directory, "tar", ["--strip-components=1".as_ref(), "-xf".as_ref(), archive.as_os_str()])
+    fs::create_dir_all(&part).map_err(ToolchainError::io("cannot create", &part))?;
+    shell.run(&part, "tar", ["--strip-components=1".as_ref(), "-xf".as_ref(), archive.as_os_str()])?;
+    fs::rename(&part, &directory).map_err(ToolchainError::io("cannot create", &directory))
 }
 
 /// The source's archive, among what was downloaded or where an installed package has it.
