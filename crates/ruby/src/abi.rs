@@ -22,17 +22,17 @@ const MAX_MESSAGE: usize = 64 << 20;
 
 /// The place where the host leaves its answers, told by the image when it was prepared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// Address of the buffer for answers.
-    pub buffer: u32,
+    pub(crate) buffer: u32,
     /// Its size in bytes.
-    pub room: u32,
+    pub(crate) room: u32,
     /// The string that Ruby leaves its messages in.
-    pub outbox: u32,
+    pub(crate) outbox: u32,
     /// The object that answers to the entry method.
-    pub receiver: u32,
+    pub(crate) receiver: u32,
     /// The entry method.
-    pub entry: u32,
+    pub(crate) entry: u32,
 }
 
 /// The hatch's side of one box.

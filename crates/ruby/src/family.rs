@@ -41,12 +41,11 @@ pub struct BoxUsage {
 }
 
 /// Something that a box may reach.
-#[derive(Clone)]
-enum Reach {
-    /// An object of another box's own.
-    Object { of: Id, index: u32 },
-    /// Something of the embedder's.
-    Host(Arc<Mutex<dyn HostObject>>),
+#[derive(Clone, Copy)]
+struct Reach {
+    /// The box whose own it is.
+    of: Id,
+    index: u32,
 }
 
 /// An object of the embedder's, lent to boxes.
@@ -366,7 +365,7 @@ impl Family {
     }
 
     fn let_go(&mut self, reached: Option<Reach>) {
-        if let Some(Reach::Object { of, index }) = reached
+        if let Some(Reach { of, index }) = reached
             && let Some(member) = self.member(of)
         {
             member.released.push(index);
@@ -434,7 +433,7 @@ impl Family {
             boxed.last_words = member.console().take();
         }
         let reach = std::mem::take(&mut boxed.reach);
-        let reached: Vec<Reach> = reach.iter().map(|(_, reach)| reach.clone()).collect();
+        let reached: Vec<Reach> = reach.iter().map(|(_, reach)| *reach).collect();
         for reach in reached {
             self.let_go(Some(reach));
         }
@@ -599,11 +598,10 @@ impl Family {
         let Wire::Lent { reference, .. } = target else {
             return self.refuse(top, &Failure::transfer("only references can be called across"));
         };
-        let reach = self.boxes.get(&top)?.reach.get(reference).cloned();
+        let reach = self.boxes.get(&top)?.reach.get(reference).copied();
         match reach {
             None => self.refuse(top, &Failure::of_ours("dead", "Sandbox::DeadException", "this reference was released, or never lent to this sandbox")),
-            Some(Reach::Host(object)) => self.call_host(top, &object, method, arguments),
-            Some(Reach::Object { of, index }) => {
+            Some(Reach { of, index }) => {
                 if let Some(why) = self.dead(of) {
                     let text = format!("the sandbox that this object lives in is dead: {why}");
                     return self.refuse(top, &Failure::of_ours("dead", "Sandbox::DeadException", text));
@@ -692,23 +690,19 @@ impl Family {
     fn translate(&mut self, value: Wire, from: Id, to: Id) -> Result<Wire, Failure> {
         value.try_map_refs(&mut |reference| {
             let (reach, class) = match reference {
-                Wire::Own { index, class } => (Reach::Object { of: from, index }, class),
+                Wire::Own { index, class } => (Reach { of: from, index }, class),
                 Wire::Lent { reference, .. } => {
-                    let found = self.boxes.get(&from).and_then(|boxed| boxed.reach.get(reference)).cloned();
+                    let found = self.boxes.get(&from).and_then(|boxed| boxed.reach.get(reference)).copied();
                     let reach = found.ok_or_else(|| Failure::transfer("a reference was released, or never lent to this sandbox"))?;
-                    match reach {
-                        Reach::Object { of, index } if of == to => return Ok(Wire::Own { index, class: String::new() }),
-                        // An object of a third box is kept alive by the one who passes it on; its owner is not asked.
-                        Reach::Object { .. } => return Err(Failure::transfer("an object of a third sandbox cannot be passed on")),
-                        Reach::Host(object) => {
-                            let class = object.try_lock().map(|object| object.class().to_owned()).unwrap_or_default();
-                            (Reach::Host(object), class)
-                        }
+                    if reach.of == to {
+                        return Ok(Wire::Own { index: reach.index, class: String::new() });
                     }
+                    // An object of a third box would be kept alive by the one who passes it on; its owner is not asked.
+                    return Err(Failure::transfer("an object of a third sandbox cannot be passed on"));
                 }
                 plain => return Ok(plain),
             };
-            let owner = if let Reach::Object { of, .. } = &reach { of.0 } else { 0 };
+            let owner = reach.of.0;
             let receiver = self.boxes.get_mut(&to).ok_or_else(|| Failure::transfer("the other sandbox is gone"))?;
             let reference =
                 receiver.reach.insert(reach).ok_or_else(|| Failure::transfer("the sandbox holds too many references already"))?;

@@ -254,7 +254,7 @@ fn fetch(options: &PrepareOptions) -> Result<Vec<u8>, Error> {
     result
 }
 
-pub(crate) const EVAL: &str = "rb-eval-string-protect: func(str: string) -> tuple<handle<rb-abi-value>, s32>";
+const EVAL: &str = "rb-eval-string-protect: func(str: string) -> tuple<handle<rb-abi-value>, s32>";
 pub(crate) const CALL: &str =
     "rb-funcallv-protect: func(recv: handle<rb-abi-value>, mid: u32, args: list<handle<rb-abi-value>>) -> tuple<handle<rb-abi-value>, s32>";
 

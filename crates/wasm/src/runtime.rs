@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 /// Instances that may exist at once in one process.
-pub const MAX_INSTANCES: u32 = 4096;
+pub(crate) const MAX_INSTANCES: u32 = 4096;
 /// Native stack that a guest's nested calls may use, in bytes.
 const GUEST_STACK: usize = 4 << 20;
 /// Native stack per suspended guest: the guest's own and what our imports need on top of it.

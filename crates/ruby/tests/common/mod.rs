@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The image, prepared once and kept in the user's cache. The first time this fetches 33 MB with npm and takes about two minutes.
-pub fn ruby() -> &'static Ruby {
+pub(crate) fn ruby() -> &'static Ruby {
     static RUBY: OnceLock<Ruby> = OnceLock::new();
     RUBY.get_or_init(|| {
         let var = |name: &str| std::env::var_os(name).map(PathBuf::from);
@@ -27,9 +27,9 @@ pub fn ruby() -> &'static Ruby {
 }
 
 /// A clock with a thread per alarm.
-pub struct TestClock(Instant);
+pub(crate) struct TestClock(Instant);
 
-pub fn clock() -> Arc<dyn Clock> {
+pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(TestClock(Instant::now()))
 }
 

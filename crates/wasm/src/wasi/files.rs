@@ -503,3 +503,74 @@ impl MemoryFolder {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(path: &str) -> Vec<String> {
+        resolve(&[], path.as_bytes()).unwrap()
+    }
+
+    const WRITE: Want = Want { create: true, folder: false, exclusive: false, truncate: false, write: true };
+
+    fn open(folder: &mut MemoryFolder, path: &str, want: Want) -> Result<usize, Errno> {
+        match folder.open(&at(path), want)? {
+            Opened::Memory(node) => Ok(node),
+            _ => Err(Errno::ISDIR),
+        }
+    }
+
+    #[test]
+    fn no_path_leads_out_of_its_mount() {
+        let base = at("a/b");
+        assert_eq!(resolve(&base, b"../c/./d").unwrap(), at("a/c/d"));
+        assert_eq!(resolve(&base, b"../..").unwrap(), Vec::<String>::new());
+        for bad in [&b"../../.."[..], b"/etc/passwd", b"../../../etc", b"x/../../../..", b"", b"a\0b", b"\xff"] {
+            assert!(resolve(&base, bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_quota_covers_bytes_names_and_gaps() {
+        let mut folder = MemoryFolder::new(1000);
+        let node = open(&mut folder, "f", WRITE).unwrap();
+        assert_eq!(folder.write_at(node, 0, &[1; 500]), Ok(500));
+        assert_eq!(folder.write_at(node, 900, &[1; 100]), Err(Errno::NOSPC));
+        assert_eq!(folder.write_at(node, u64::MAX, &[1]), Err(Errno::FBIG));
+        assert_eq!(folder.set_size(node, 1 << 40), Err(Errno::NOSPC));
+        assert_eq!(folder.stat_node(node).unwrap().size, 500);
+        let made = (0..100).take_while(|i| folder.make_folder(&at(&format!("d{i}"))).is_ok()).count();
+        assert!((5..8).contains(&made), "{made}");
+        folder.set_size(node, 0).unwrap();
+        assert!(folder.make_folder(&at("more")).is_ok());
+    }
+
+    #[test]
+    fn a_removed_file_lives_as_long_as_it_is_open() {
+        let mut folder = MemoryFolder::new(10_000);
+        let empty = folder.used();
+        let node = open(&mut folder, "f", WRITE).unwrap();
+        folder.write_at(node, 0, b"still here").unwrap();
+        folder.remove(&at("f"), false).unwrap();
+        assert!(matches!(folder.find(&at("f")), Err(Errno::NOENT)));
+        let mut out = [0; 5];
+        assert_eq!((folder.read_at(node, 0, &mut out), &out), (Ok(5), b"still"));
+        folder.close(node);
+        assert_eq!(folder.used(), empty);
+    }
+
+    #[test]
+    fn renaming_replaces_files_and_keeps_trees_whole() {
+        let mut folder = MemoryFolder::new(10_000);
+        assert!(folder.put("a/b/c", b"c".to_vec()) && folder.put("x", b"x".to_vec()));
+        assert_eq!(folder.rename(&at("a"), &at("a/b/inside")), Err(Errno::INVAL));
+        folder.rename(&at("a/b/c"), &at("x")).unwrap();
+        assert_eq!(folder.get("x"), Some(&b"c"[..]));
+        assert_eq!(folder.rename(&at("x"), &at("nowhere/x")), Err(Errno::NOENT));
+        assert_eq!(folder.remove(&at("a"), true), Err(Errno::NOTEMPTY));
+        assert_eq!(folder.remove(&at("a/b"), false), Err(Errno::ISDIR));
+        folder.remove(&at("a/b"), true).unwrap();
+        assert_eq!(folder.list(&[]).unwrap().len(), 2);
+    }
+}
