@@ -130,10 +130,13 @@ const PAGE: usize = 4096;
 /// Nothing is pooled here.
 pub(crate) fn trim(_keep: usize) {}
 
-/// Where the bytes of an address space are: one allocation per page in use.
+/// Pages of one entry of [`Backing`].
+const TABLE: usize = 1024;
+
+/// Where the bytes of an address space are: one allocation per page in use, found by a table of tables.
 #[derive(Default)]
 pub(crate) struct Backing {
-    pages: Vec<Option<Block>>,
+    tables: Vec<Option<Box<[Option<Block>; TABLE]>>>,
 }
 
 impl Backing {
@@ -153,8 +156,12 @@ impl Backing {
     /// Where a byte of a committed page lies.
     #[inline(always)]
     pub(crate) fn at(&self, address: u32) -> *mut u8 {
-        match self.pages.get((address >> 12) as usize) {
-            Some(Some(block)) => block.base.as_ptr().wrapping_add(address as usize & (PAGE - 1)),
+        let page = (address >> 12) as usize;
+        match self.tables.get(page / TABLE) {
+            Some(Some(table)) => match &table[page % TABLE] {
+                Some(block) => block.base.as_ptr().wrapping_add(address as usize & (PAGE - 1)),
+                None => ptr::null_mut(),
+            },
             _ => ptr::null_mut(),
         }
     }
@@ -170,13 +177,13 @@ impl Backing {
 
     /// Makes sure that pages have memory.
     pub(crate) fn commit(&mut self, first: u32, pages: u32) -> io::Result<()> {
-        let end = (first + pages) as usize;
-        if self.pages.len() < end {
-            self.pages.resize_with(end, || None);
-        }
-        for page in &mut self.pages[first as usize..end] {
-            if page.is_none() {
-                *page = Some(Block::new(PAGE)?);
+        for page in first as usize..(first + pages) as usize {
+            if self.tables.len() <= page / TABLE {
+                self.tables.resize_with(page / TABLE + 1, || None);
+            }
+            let table = self.tables[page / TABLE].get_or_insert_with(|| Box::new([const { None }; TABLE]));
+            if table[page % TABLE].is_none() {
+                table[page % TABLE] = Some(Block::new(PAGE)?);
             }
         }
         Ok(())

@@ -96,7 +96,7 @@ fn saved_and_loaded(space: &Space) -> Image {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 100 }))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 50 }))]
 
     #[test]
     fn byte_granularity_is_a_table_of_bytes(steps in prop::collection::vec(step(), 1..80)) {

@@ -128,7 +128,8 @@ impl Marker<'_, '_> {
     fn hash(&mut self, cell: u32, size: u32) {
         let capacity = self.heap.high(cell).min(size / 28);
         let used = self.heap.mem.load_u32(cell + 8).min(capacity);
-        // Entries of three words: key, value, link.
+        self.field(cell + 16);
+        // Entries of three words: key, value, link and hash.
         for i in 0..used {
             self.values(cell + 24 + i * 24, 2);
         }

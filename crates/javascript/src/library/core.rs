@@ -116,6 +116,10 @@ pub(super) const NATIVES: &[Native] = &[
         let generator = a.get(vm, 0);
         Ok(Value::int(if vm.heap.is_kind(generator, Kind::Generator) { vm.generator_state(generator.payload()) as i32 } else { -1 }))
     }),
+    leaf("isAsyncGenerator", |vm, a| {
+        let generator = a.get(vm, 0);
+        Ok(Value::boolean(vm.heap.is_kind(generator, Kind::Generator) && vm.heap.mem.load_u32(generator.payload() + 28) == 2))
+    }),
     leaf("finishGenerator", |vm, a| {
         vm.finish_generator(a.get(vm, 0).payload());
         Ok(Value::UNDEFINED)

@@ -5,7 +5,13 @@ use crate::heap::{Kind, Result};
 use crate::value::Value;
 use crate::vm::{Realm, Vm};
 
-pub(super) const NATIVES: &[Native] = &[];
+pub(super) const NATIVES: &[Native] = &[Native {
+    target: "",
+    name: "isPattern",
+    length: 0,
+    convert: "",
+    leaf: |vm, a| Ok(Value::boolean(vm.heap.is_kind(a.get(vm, 0), Kind::Pattern))),
+}];
 
 /// A regular expression object; the program is compiled at the first match.
 pub(crate) fn new(vm: &mut Vm<'_>, source: Value, flags: Value) -> Result<Value> {
