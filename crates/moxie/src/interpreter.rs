@@ -14,8 +14,9 @@ use crate::state::{Cpu, Exit};
 
 /// Most instructions of a block.
 const LONGEST_BLOCK: usize = 32;
-/// Blocks kept; beyond that all are dropped, which bounds what code makes the host hold.
-const MOST_BLOCKS: usize = 1 << 16;
+/// Blocks kept, and entries in them; beyond that all are dropped, which keeps what code makes the host hold below 10 MiB.
+const MOST_BLOCKS: usize = 1 << 15;
+const MOST_ENTRIES: usize = 1 << 18;
 /// Entries of the table that finds blocks by address.
 const TABLE: usize = 1 << 12;
 /// A page whose code changed this often is executed by the book.
@@ -99,6 +100,8 @@ struct Block {
 /// Predecoded code of one machine. Holds nothing of the guest's state: dropping it changes nothing but the speed.
 pub struct Interpreter {
     blocks: Vec<Block>,
+    /// Entries made for these blocks.
+    entries: usize,
     table: Box<[(u32, u32); TABLE]>,
     by_pc: HashMap<u32, u32>,
     by_page: HashMap<u32, Vec<u32>>,
@@ -117,6 +120,7 @@ impl Default for Interpreter {
     fn default() -> Self {
         Self {
             blocks: Vec::new(),
+            entries: 0,
             table: Box::new([(0, NONE); TABLE]),
             by_pc: HashMap::new(),
             by_page: HashMap::new(),
@@ -257,7 +261,7 @@ impl Interpreter {
     /// Decodes the block at `pc`; none if even its first instruction is not plain.
     #[cold]
     fn decode(&mut self, pc: u32, space: &mut Space) -> Option<u32> {
-        if self.blocks.len() >= MOST_BLOCKS {
+        if self.blocks.len() >= MOST_BLOCKS || self.entries >= MOST_ENTRIES {
             self.clear();
         }
         let mut plain: Vec<(Instruction, u32)> = Vec::with_capacity(LONGEST_BLOCK);
@@ -291,6 +295,7 @@ impl Interpreter {
         }
         let index = self.blocks.len() as u32;
         let entries = fuse(&plain, pc, at);
+        self.entries += entries.len();
         self.blocks.push(Block { pc, cost: plain.len() as u32, successors: [NONE; 2], entries: entries.into() });
         self.by_pc.insert(pc, index);
         for page in pc >> 12..=(at - 1) >> 12 {

@@ -221,7 +221,7 @@ impl Machine {
         let (bottom, _) = self.stack;
         // The gap below the stack also ends what lies before it: only a stack pointer at the bottom tells that the stack ran over.
         let sp = self.cpu.registers[SP];
-        let at_the_bottom = sp < bottom.saturating_add(256) && sp >= bottom.saturating_sub(memory::PAGE);
+        let at_the_bottom = (bottom.saturating_sub(memory::PAGE)..bottom.saturating_add(256)).contains(&sp);
         if write && kind == TrapKind::Unmapped && at < bottom && bottom - at <= memory::PAGE && at_the_bottom {
             let message =
                 format!("the stack is full: a {what} at {at:#x}, just below its end at {bottom:#x}, by the instruction at {pc:#x}");
