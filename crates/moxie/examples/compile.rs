@@ -21,7 +21,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let ran = start.elapsed();
     let all = outcome.usage.instructions.unwrap_or(0);
     let compiled = cell.engine().compiled_instructions();
-    println!("{file}: {:?}, {all} instructions in {:.1} ms, {:.4} % of them compiled, entered {} times", outcome.stop, ran.as_secs_f64() * 1e3, compiled as f64 / all as f64 * 100.0, cell.engine().compiled_entries());
+    println!(
+        "{file}: {:?}, {all} instructions in {:.1} ms, {:.4} % of them compiled, entered {} times",
+        outcome.stop,
+        ran.as_secs_f64() * 1e3,
+        compiled as f64 / all as f64 * 100.0,
+        cell.engine().compiled_entries()
+    );
 
     let code = arguments.next();
     if code.as_deref() == Some("-") {
@@ -47,7 +53,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let bytes = compiler.compiled() - before;
         best = best.min(time / bytes as f64);
     }
-    println!("compiling: {:.1} MB of guest code a second, {:.2} bytes of host code for one", 1e-6 / best, compiler.code_size() as f64 / (compiler.compiled() as f64 / 20.0));
+    println!(
+        "compiling: {:.1} MB of guest code a second, {:.2} bytes of host code for one",
+        1e-6 / best,
+        compiler.code_size() as f64 / (compiler.compiled() as f64 / 20.0)
+    );
     if let Some(to) = code {
         std::fs::write(to, compiler.code())?;
     }

@@ -1,4 +1,5 @@
 //! Runs a case by the book and compiled, stop for stop, and says where they part.
+#![allow(dead_code, reason = "shared by the example, the tests and the fuzz target, none of which needs all of it")]
 
 use moxie::jit::Compiler;
 use moxie::state::Exit;
@@ -8,16 +9,16 @@ use super::generator::Case;
 
 /// What a run of a case came to.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Ran {
+pub(crate) struct Ran {
     /// Instructions executed, in either machine.
-    pub instructions: u64,
+    pub(crate) instructions: u64,
     /// Of them, by compiled code.
-    pub compiled: u64,
+    pub(crate) compiled: u64,
     /// Stops at which everything was compared.
-    pub stops: u64,
+    pub(crate) stops: u64,
     /// Ends: by `swi`, by a trap, or not at all.
-    pub swi: u64,
-    pub traps: u64,
+    pub(crate) swi: u64,
+    pub(crate) traps: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -78,7 +79,7 @@ fn memory_differs(case: &Case, one: &Machine, other: &Machine) -> Option<u32> {
 ///
 /// # Errors
 /// A sentence about the first difference.
-pub fn run(case: &Case, compiler: &mut Compiler, most: u64) -> Result<Ran, String> {
+pub(crate) fn run(case: &Case, compiler: &mut Compiler, most: u64) -> Result<Ran, String> {
     compiler.reset();
     let before = compiler.executed();
     let (mut book, mut fast) = (case.machine(), case.machine());
@@ -92,21 +93,27 @@ pub fn run(case: &Case, compiler: &mut Compiler, most: u64) -> Result<Ran, Strin
         ran.instructions += slice - book_fuel;
         ran.stops += 1;
         if book_fuel != fast_fuel {
-            return Err(format!("after {} instructions: fuel {book_fuel} by the book, {fast_fuel} compiled, pc {:#x} and {:#x}", ran.instructions, book.cpu.pc, fast.cpu.pc));
+            return Err(format!(
+                "after {} instructions: fuel {book_fuel} by the book, {fast_fuel} compiled, pc {:#x} and {:#x}",
+                ran.instructions, book.cpu.pc, fast.cpu.pc
+            ));
         }
         if book_end != fast_end {
             return Err(format!("after {} instructions: {book_end:?} by the book, {fast_end:?} compiled", ran.instructions));
         }
         if book.cpu != fast.cpu {
             let (a, b) = (&book.cpu, &fast.cpu);
-            let registers: Vec<_> = (0..16).filter(|r| a.registers[*r] != b.registers[*r]).map(|r| (r, a.registers[r], b.registers[r])).collect();
+            let registers: Vec<_> =
+                (0..16).filter(|r| a.registers[*r] != b.registers[*r]).map(|r| (r, a.registers[r], b.registers[r])).collect();
             return Err(format!(
                 "after {} instructions: pc {:#x} and {:#x}, compare ({:#x}, {:#x}) and ({:#x}, {:#x}), registers {registers:x?}",
                 ran.instructions, a.pc, b.pc, a.compare_a, a.compare_b, b.compare_a, b.compare_b
             ));
         }
         let ended = book_end != End::Slice;
-        if (ended || ran.stops % 16 == 0) && let Some(at) = memory_differs(case, &book, &fast) {
+        if (ended || ran.stops % 16 == 0)
+            && let Some(at) = memory_differs(case, &book, &fast)
+        {
             return Err(format!("after {} instructions: memory differs at {at:#x}", ran.instructions));
         }
         match book_end {

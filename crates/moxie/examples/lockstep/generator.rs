@@ -1,11 +1,12 @@
 //! Random machines: regions, registers, and code that looks like code often enough to get somewhere.
+#![allow(dead_code, reason = "shared by the example, the tests and the fuzz target, none of which needs all of it")]
 
 use memory::{Granularity, Permission, Space};
 use moxie::isa::{Instruction, Op};
 use moxie::{Cpu, Machine};
 
 /// Where random numbers come from: a generator, or the bytes of a fuzzer.
-pub trait Source {
+pub(crate) trait Source {
     /// The next 32 bits.
     fn next(&mut self) -> u32;
 
@@ -29,11 +30,11 @@ pub trait Source {
 }
 
 /// A small generator with a good enough period.
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// A generator that always gives the same numbers for a seed.
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 }
@@ -48,7 +49,7 @@ impl Source for Random {
 }
 
 /// A fuzzer's bytes, then zeros.
-pub struct Bytes<'a>(pub &'a [u8]);
+pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
 
 impl Source for Bytes<'_> {
     fn next(&mut self) -> u32 {
@@ -61,17 +62,17 @@ impl Source for Bytes<'_> {
 }
 
 /// A machine to be run in two ways.
-pub struct Case {
-    pub granularity: Granularity,
-    pub regions: Vec<(u32, u32, Permission)>,
-    pub contents: Vec<(u32, Vec<u8>)>,
-    pub cpu: Cpu,
-    pub slices: Vec<u64>,
+pub(crate) struct Case {
+    pub(crate) granularity: Granularity,
+    pub(crate) regions: Vec<(u32, u32, Permission)>,
+    pub(crate) contents: Vec<(u32, Vec<u8>)>,
+    pub(crate) cpu: Cpu,
+    pub(crate) slices: Vec<u64>,
 }
 
 impl Case {
     /// Sets the machine up.
-    pub fn machine(&self) -> Machine {
+    pub(crate) fn machine(&self) -> Machine {
         let mut space = Space::new(self.granularity, None, 0x4_0000);
         for (start, length, permission) in &self.regions {
             // A region that overlaps an earlier one is left out, here as there.
@@ -89,7 +90,7 @@ const DATA: u32 = 0x8000;
 const STACK: u32 = 0x1_0000;
 
 /// Makes up a case.
-pub fn case(source: &mut impl Source) -> Case {
+pub(crate) fn case(source: &mut impl Source) -> Case {
     let ragged = source.once_in(3);
     let odd = |source: &mut dyn Source, length: u32| if ragged { length - source.below(200) } else { length };
     let granularity = if source.once_in(2) { Granularity::Page } else { Granularity::Byte };
@@ -278,8 +279,23 @@ fn straight(source: &mut impl Source, bytes: &mut Vec<u8>) {
             2..=4 => push(bytes, Op::Mov, a, b, 0),
             5..=8 => {
                 let op = source.pick(&[
-                    Op::Add, Op::Sub, Op::And, Op::Or, Op::Xor, Op::Neg, Op::Not, Op::Mul, Op::MulX, Op::UmulX, Op::SexB, Op::SexS,
-                    Op::ZexB, Op::ZexS, Op::Ashl, Op::Lshr, Op::Ashr,
+                    Op::Add,
+                    Op::Sub,
+                    Op::And,
+                    Op::Or,
+                    Op::Xor,
+                    Op::Neg,
+                    Op::Not,
+                    Op::Mul,
+                    Op::MulX,
+                    Op::UmulX,
+                    Op::SexB,
+                    Op::SexS,
+                    Op::ZexB,
+                    Op::ZexS,
+                    Op::Ashl,
+                    Op::Lshr,
+                    Op::Ashr,
                 ]);
                 push(bytes, op, a, b, 0);
             }
@@ -316,7 +332,18 @@ fn straight(source: &mut impl Source, bytes: &mut Vec<u8>) {
                 }
                 let offset = (source.below(0x400) as i32 - 0x200).cast_unsigned();
                 let op = source.pick(&[
-                    Op::LdL, Op::LdS, Op::LdB, Op::StL, Op::StS, Op::StB, Op::LdoL, Op::LdoS, Op::LdoB, Op::StoL, Op::StoS, Op::StoB,
+                    Op::LdL,
+                    Op::LdS,
+                    Op::LdB,
+                    Op::StL,
+                    Op::StS,
+                    Op::StB,
+                    Op::LdoL,
+                    Op::LdoS,
+                    Op::LdoB,
+                    Op::StoL,
+                    Op::StoS,
+                    Op::StoB,
                 ]);
                 let is_load = matches!(op, Op::LdL | Op::LdS | Op::LdB | Op::LdoL | Op::LdoS | Op::LdoB);
                 let imm = if matches!(op, Op::LdoL | Op::LdoS | Op::LdoB | Op::StoL | Op::StoS | Op::StoB) { offset } else { 0 };

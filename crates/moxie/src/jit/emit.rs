@@ -1,5 +1,7 @@
 //! Host instructions, one method each: a thin layer over `dynasm` with the operand forms that the translator uses.
 
+#![allow(clippy::useless_conversion, reason = "the assembler's macro converts register numbers to bytes, which they are")]
+
 use dynasmrt::{DynasmApi, SimpleAssembler, dynasm};
 
 /// A host register by its number.
