@@ -261,7 +261,7 @@ impl Charge for Counting {
 
 #[test]
 fn compiling_is_charged_in_proportion() {
-    for piece in ["a", "(?:a|b)*", "[a-z0-9]", "a{1,3}?", "\\u0061", "(?=a)", "ab|", "(?<!x)", "\\bfoo"] {
+    for piece in ["\\u{61}|\\w|", "a", "(?:a|b)*", "[a-z0-9]", "a{1,3}?", "\\u0061", "(?=a)", "ab|", "(?<!x)", "\\bfoo"] {
         let charged = |n: usize| {
             let mut counting = Counting { most: u64::MAX, ..Counting::default() };
             let pattern = units(&piece.repeat(n));

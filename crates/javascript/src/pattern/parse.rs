@@ -3,7 +3,7 @@
 //! One pass with an explicit stack. A second, shallow look over the text ([`Parser::survey`])
 //! happens at most once, when a `\1` or `\k` needs to know about groups further on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::ast::{Assert, INFINITE, Id, List, Look, Node, Repeat, Span, Tree};
 use super::budget::{Budget, wrong};
@@ -253,15 +253,23 @@ impl Parser<'_, '_, '_> {
     /// Alternatives that are one character each are a class: `a|b|[c-e]`.
     fn single_characters(&mut self, items: &[Id]) -> Result<Option<Set>, Error> {
         let mut ranges = Vec::new();
+        let mut seen = HashSet::new();
         for &item in items {
-            match self.tree.nodes[item as usize] {
-                Node::Char(c) => ranges.push((c, c)),
-                Node::Set(index) => ranges.extend_from_slice(self.tree.sets[index as usize].ranges()),
+            let one;
+            let more: &[(u32, u32)] = match self.tree.nodes[item as usize] {
+                Node::Char(c) => {
+                    one = [(c, c)];
+                    &one
+                }
+                // The same set many times would be large without being more.
+                Node::Set(index) if !seen.insert(index) => continue,
+                Node::Set(index) => self.tree.sets[index as usize].ranges(),
                 _ => return Ok(None),
-            }
+            };
+            self.budget.work(more.len() as u64 * 3)?;
+            self.budget.memory(more.len() * 32)?;
+            ranges.extend_from_slice(more);
         }
-        self.budget.work(ranges.len() as u64 * 2)?;
-        self.budget.memory(ranges.len() * 16)?;
         Ok(Some(Set::from_ranges(ranges)))
     }
 
