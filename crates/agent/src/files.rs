@@ -5,9 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use wire::{
-    Entry, FileKind, FileOperation, FileReply, FromGuest, JobId, MAX_CHUNK, MAX_ENTRIES, MAX_WINDOW, Output, User,
-};
+use wire::{Entry, FileKind, FileOperation, FileReply, FromGuest, JobId, MAX_CHUNK, MAX_ENTRIES, MAX_WINDOW, Output, User};
 
 use crate::job::{Outbox, cut};
 use crate::user::{self, HOME};
@@ -35,7 +33,11 @@ pub(crate) fn begin(job: JobId, operation: FileOperation, user: User) -> io::Res
         }
         FileOperation::Remove { path } => {
             let path = absolute(&path);
-            if fs::symlink_metadata(&path)?.is_dir() { fs::remove_dir(&path)? } else { fs::remove_file(&path)? }
+            if fs::symlink_metadata(&path)?.is_dir() {
+                fs::remove_dir(&path)?
+            } else {
+                fs::remove_file(&path)?
+            }
             Ok(Begun::Reply(FileReply::Done { bytes: 0 }))
         }
         FileOperation::MakeFolder { path } => {
@@ -114,7 +116,7 @@ pub(crate) struct Download {
 impl Download {
     fn begin(job: JobId, path: &str, limit: u64, window: u32) -> io::Result<Self> {
         // Without NONBLOCK a pipe that nobody writes would hold the agent.
-        let flags = (libc::O_NONBLOCK | libc::O_NOCTTY) as i32;
+        let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
         let file = OpenOptions::new().read(true).custom_flags(flags).open(absolute(path))?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {

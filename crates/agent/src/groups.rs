@@ -94,9 +94,8 @@ impl Group {
                 .and_then(|(_, value)| value.trim().parse::<u64>().ok())
                 .unwrap_or(0)
         };
-        let peak = fs::read_to_string(path.join("memory.peak"))
-            .or_else(|_| fs::read_to_string(path.join("memory.current")))
-            .unwrap_or_default();
+        let peak =
+            fs::read_to_string(path.join("memory.peak")).or_else(|_| fs::read_to_string(path.join("memory.current"))).unwrap_or_default();
         JobUsage {
             user_us: field("cpu.stat", "user_usec"),
             system_us: field("cpu.stat", "system_usec"),
@@ -124,8 +123,7 @@ impl Drop for Group {
 fn sweep(root: &Path) {
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            let empty = fs::read_to_string(entry.path().join("cgroup.events"))
-                .is_ok_and(|events| events.contains("populated 0"));
+            let empty = fs::read_to_string(entry.path().join("cgroup.events")).is_ok_and(|events| events.contains("populated 0"));
             // A job about to start has an empty group too, but it is started in the same turn of the loop.
             if empty {
                 drop(fs::remove_dir(entry.path()));

@@ -6,10 +6,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some("--serve") {
-        let served = std::io::stdin()
-            .as_fd()
-            .try_clone_to_owned()
-            .and_then(|channel| agent::serve(channel, agent::Config::default()));
+        let served = std::io::stdin().as_fd().try_clone_to_owned().and_then(|channel| agent::serve(channel, agent::Config::default()));
         return match served {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -10,10 +10,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::WaitOptions;
-use wire::{
-    Decoder, FailureKind, FileOperation, FromGuest, JobId, MAX_CHUNK, MAX_FRAME, MAX_JOBS, ToGuest, User,
-    VERSION,
-};
+use wire::{Decoder, FailureKind, FileOperation, FromGuest, JobId, MAX_CHUNK, MAX_FRAME, MAX_JOBS, ToGuest, User, VERSION};
 
 use crate::files::{self, Begun, Download, Upload};
 use crate::groups::Groups;
@@ -134,7 +131,7 @@ impl Server {
         decoder.feed(bytes);
         loop {
             let preambles = decoder.preambles();
-            let message = decoder.next::<ToGuest>();
+            let message = decoder.next_message::<ToGuest>();
             if decoder.preambles() != preambles {
                 self.end_all();
             }
@@ -212,8 +209,7 @@ impl Server {
                 Some(Job::Process(process)) => process.abandon(),
                 Some(_) => {
                     self.jobs.remove(&job);
-                    let failure =
-                        wire::Failure { kind: FailureKind::Abandoned, message: "abandoned".to_owned() };
+                    let failure = wire::Failure { kind: FailureKind::Abandoned, message: "abandoned".to_owned() };
                     self.outbox.push(&FromGuest::Failed { job, failure });
                 }
                 None => {}
@@ -372,4 +368,3 @@ impl Server {
         }
     }
 }
-

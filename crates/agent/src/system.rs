@@ -35,8 +35,7 @@ pub(crate) fn run_first() -> io::Result<()> {
     let priority: libc::c_int = 1;
     // The system call itself: musl's wrapper only returns ENOSYS.
     // SAFETY: sched_setscheduler reads one int behind the pointer, which outlives the call.
-    let result =
-        unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0usize, FIFO | RESET_ON_FORK, &raw const priority) };
+    let result = unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0usize, FIFO | RESET_ON_FORK, &raw const priority) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 

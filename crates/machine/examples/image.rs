@@ -15,8 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{:#?}", renew_agent(&Image::open(&folder)?, agent.as_ref())?.manifest().id);
         return Ok(());
     }
-    let options =
-        Options { folder, name, sets, add: Vec::new(), agent: None, mirror: None };
+    let options = Options { folder, name, sets, add: Vec::new(), agent: None, mirror: None };
     let start = std::time::Instant::now();
     let image = build(&options, &mut |progress| match progress {
         Progress::Step { number, total, title } => {

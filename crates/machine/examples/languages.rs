@@ -25,7 +25,8 @@ fn check(source: &Arc<dyn Source>, language: &Language, factor: u64, text: &str,
     });
     let start = Instant::now();
     let outcome = cell.execute(&task).map_err(|error| error.to_string());
-    drop(done.send(()));
+    // The timer may have gone off already.
+    let _ = done.send(());
     drop(timer.join());
     let outcome = outcome?;
     let out = String::from_utf8_lossy(&outcome.stdout).trim().to_owned();

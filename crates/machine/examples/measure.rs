@@ -157,7 +157,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Ok(start.elapsed())
         })?;
         row(&format!("{name} hello world, warmed clone"), &warm);
-        println!("| {name}: times native, fresh / warmed | | {:.1} / {:.1} | |", fresh.median() / here.median(), warm.median() / here.median());
+        println!(
+            "| {name}: times native, fresh / warmed | | {:.1} / {:.1} | |",
+            fresh.median() / here.median(),
+            warm.median() / here.median()
+        );
     }
 
     println!("\n| ratio | figure |\n| --- | --- |");

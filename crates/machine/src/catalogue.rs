@@ -107,11 +107,7 @@ impl Language {
     /// The name its source file gets.
     #[must_use]
     pub fn source_name(&self) -> String {
-        if self.file.is_empty() {
-            format!("main.{}", self.extensions.first().map_or("txt", String::as_str))
-        } else {
-            self.file.clone()
-        }
+        if self.file.is_empty() { format!("main.{}", self.extensions.first().map_or("txt", String::as_str)) } else { self.file.clone() }
     }
 
     /// The command that compiles a file, as words; `None` if nothing needs compiling.

@@ -40,6 +40,12 @@ pub trait Source: Send + Sync {
     /// When there is none of that size, or it does not come up.
     fn machine(&self, memory: u64) -> Result<Machine, Error>;
 
+    /// The bytes of memory that a machine for a language needs, where the source has machines of several sizes.
+    fn least_memory(&self, language: &str) -> Option<u64> {
+        let _ = language;
+        None
+    }
+
     /// The catalogue its languages come from.
     ///
     /// # Errors
@@ -101,6 +107,8 @@ pub struct MachineEngine {
     language: Option<String>,
     arguments: Vec<String>,
     limits: Option<Resolved>,
+    /// Whether the memory limit is other than the default.
+    memory_asked: bool,
     machine: Option<Machine>,
     plan: Option<Plan>,
     phase: Phase,
@@ -157,6 +165,7 @@ impl MachineEngine {
             language: None,
             arguments: Vec::new(),
             limits: None,
+            memory_asked: false,
             machine: None,
             plan: None,
             phase: Phase::Idle,
@@ -196,7 +205,9 @@ impl MachineEngine {
         let catalogue = self.source.catalogue()?;
         let language: Option<&Language> = match &self.language {
             Some(name) => Some(
-                catalogue.by_name(name).ok_or_else(|| Error::Language(format!("there is no language {name:?}; see `oubliette languages`")))?,
+                catalogue
+                    .by_name(name)
+                    .ok_or_else(|| Error::Language(format!("there is no language {name:?}; see `oubliette languages`")))?,
             ),
             None => catalogue.by_file(&program.name),
         };
@@ -229,7 +240,9 @@ impl MachineEngine {
             return Err(Error::Language("there is no program".to_owned()));
         };
         let (plan, file) = self.plan(program)?;
-        let machine = self.source.machine(self.memory())?;
+        // A language's need makes the machine larger, never the limit that was asked for.
+        let need = plan.language.as_ref().filter(|_| !self.memory_asked).and_then(|name| self.source.least_memory(name));
+        let machine = self.source.machine(self.memory().max(need.unwrap_or(0)))?;
         if let Some(language) = &plan.language
             && !machine.template().image().has_language(language)
         {
@@ -269,7 +282,9 @@ impl MachineEngine {
         let machine = self.machine.as_ref().ok_or(Error::Gone(Cause::Dropped))?;
         let mut command = Command::new(argv);
         command.user = User::User;
-        let memory = self.limits.and_then(|limits| limits.memory).filter(|&memory| memory < machine.template().config().memory);
+        // What a language needs is no limit of its programs'; what was asked for is.
+        let limit = self.limits.and_then(|limits| limits.memory).filter(|_| self.memory_asked);
+        let memory = limit.filter(|&memory| memory < machine.template().config().memory);
         command.limits = JobLimits { memory: memory.unwrap_or(0), ..command.limits };
         machine.start(&command)
     }
@@ -391,12 +406,7 @@ impl cell::Engine for MachineEngine {
     type Snapshot = NoSnapshot;
 
     fn keeps() -> Keeps {
-        Keeps {
-            fuel: false,
-            depth: false,
-            default_memory: Limits::MACHINE_MEMORY,
-            ..Keeps::everything(NAME)
-        }
+        Keeps { fuel: false, depth: false, default_memory: Limits::MACHINE_MEMORY, ..Keeps::everything(NAME) }
     }
 
     fn fuel_schedule(&self) -> Option<u32> {
@@ -405,6 +415,7 @@ impl cell::Engine for MachineEngine {
 
     fn set_limits(&mut self, limits: &Resolved) -> Result<(), cell::Error> {
         self.limits = Some(*limits);
+        self.memory_asked = limits.memory != Some(Limits::MACHINE_MEMORY);
         self.console.start(limits.output);
         Ok(())
     }
@@ -437,7 +448,13 @@ impl cell::Engine for MachineEngine {
         Event::Stop(Stop::Trapped(Trap::new(TrapKind::Internal, "machines ask nothing")))
     }
 
-    fn call(&mut self, _target: Ref, _operation: &Operation, _arguments: &[Argument], _block: Option<&Argument>) -> Result<(), cell::Error> {
+    fn call(
+        &mut self,
+        _target: Ref,
+        _operation: &Operation,
+        _arguments: &[Argument],
+        _block: Option<&Argument>,
+    ) -> Result<(), cell::Error> {
         Err(unsupported("be called: its programs have no functions that the host could name").into())
     }
 

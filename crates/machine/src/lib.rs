@@ -5,12 +5,13 @@
 #![deny(unsafe_code)]
 
 pub mod catalogue;
+mod engine;
 mod error;
 mod host;
 pub mod image;
-mod engine;
 mod kept;
 mod machine;
+mod machines;
 mod network;
 mod pool;
 mod probe;
@@ -23,6 +24,7 @@ pub use engine::{MachineEngine, NoSnapshot, Source};
 pub use error::{Cause, Error};
 pub use kept::{Keep, Kept};
 pub use machine::{Command, Machine};
+pub use machines::Machines;
 pub use network::{Policy, Rule};
 pub use pool::{Pool, Readiness};
 pub use qemu::{Accelerator, Confinement, Notice};

@@ -83,6 +83,11 @@ impl Command {
         self
     }
 
+    #[cfg(test)]
+    pub(crate) fn limits_only(&self) -> Program {
+        self.program()
+    }
+
     fn program(&self) -> Program {
         let home = if self.user == User::Root { "/root" } else { "/home/user" };
         let mut env = vec![
@@ -308,6 +313,14 @@ impl Machine {
         self.vm.monitor.kill();
         self.vm = self.template.boot_vm(overlay)?;
         Ok(())
+    }
+
+    /// Has the guest end what runs, write its disk's caches out and switch itself off; [`gone`](Self::gone) tells when it has.
+    ///
+    /// # Errors
+    /// [`Error::Gone`] if it does not listen any more.
+    pub fn power_off(&self) -> Result<(), Error> {
+        self.vm.session.power_off()
     }
 
     /// Why it ended, if it has; looks at QEMU too.

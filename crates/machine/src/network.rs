@@ -9,9 +9,9 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -19,7 +19,7 @@ use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::socket::tcp;
 use smoltcp::time::Instant as Moment;
-use smoltcp::wire::{EthernetAddress, HardwareAddress, IpCidr, Ipv4Address};
+use smoltcp::wire::{EthernetAddress, HardwareAddress, IpCidr};
 
 use crate::Error;
 
@@ -145,10 +145,7 @@ impl Cable {
         ours.set_nonblocking(true).map_err(failed)?;
         let stop = Arc::new(AtomicBool::new(false));
         let switch = Switch::new(ours.try_clone().map_err(failed)?, policy, Arc::clone(&stop));
-        std::thread::Builder::new()
-            .name("oubliette-net".to_owned())
-            .spawn(move || switch.run())
-            .map_err(failed)?;
+        std::thread::Builder::new().name("oubliette-net".to_owned()).spawn(move || switch.run()).map_err(failed)?;
         Ok((Self { stop, stream: ours }, theirs.into()))
     }
 }
@@ -291,16 +288,14 @@ impl Switch {
 
     fn run(mut self) {
         let start = Instant::now();
-        let moment = |at: Instant| {
-            Moment::from_micros(i64::try_from(at.duration_since(start).as_micros()).unwrap_or(i64::MAX))
-        };
+        let moment = |at: Instant| Moment::from_micros(i64::try_from(at.duration_since(start).as_micros()).unwrap_or(i64::MAX));
         let address = HardwareAddress::Ethernet(EthernetAddress([0x52, 0x54, 0, 0x6f, 0x75, 0x01]));
         let mut config = Config::new(address);
         config.random_seed = u64::from(std::process::id()) ^ 0x6f75_626c;
         let mut interface = Interface::new(config, &mut self.wire, moment(start));
         interface.update_ip_addrs(|addresses| {
             // There is room for the first address.
-            let _ = addresses.push(IpCidr::new(Ipv4Address::from(GATEWAY).into(), 24));
+            let _ = addresses.push(IpCidr::new(GATEWAY.into(), 24));
         });
         let mut sockets = SocketSet::new(Vec::new());
         let mut lines: Vec<Line> = (0..self.policy.connections.clamp(1, 64))
@@ -619,9 +614,26 @@ mod tests {
     #[test]
     fn only_public_addresses_are_reached() {
         for private in [
-            "127.0.0.1", "10.0.0.1", "192.168.69.1", "172.16.0.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1",
-            "255.255.255.255", "198.18.0.1", "::1", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::", "2002:7f00:1::",
-            "64:ff9b::7f00:1", "2001:db8::1", "ff02::1",
+            "127.0.0.1",
+            "10.0.0.1",
+            "192.168.69.1",
+            "172.16.0.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "100.64.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "198.18.0.1",
+            "::1",
+            "fe80::1",
+            "fd00::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "::",
+            "2002:7f00:1::",
+            "64:ff9b::7f00:1",
+            "2001:db8::1",
+            "ff02::1",
         ] {
             assert!(!is_public(private.parse().expect("an address")), "{private}");
         }
@@ -634,7 +646,8 @@ mod tests {
     fn requests_are_read_and_made_safe() {
         let request = Request::read(b"CONNECT pypi.org:443 HTTP/1.1\r\nHost: x\r\n\r\n").expect("one");
         assert_eq!((request.host.as_str(), request.port, request.first.len()), ("pypi.org", 443, 0));
-        let request = Request::read(b"GET http://a.org/b?c HTTP/1.1\r\nHost: other\r\nX: y\r\nProxy-Connection: keep-alive\r\n\r\n").expect("one");
+        let request =
+            Request::read(b"GET http://a.org/b?c HTTP/1.1\r\nHost: other\r\nX: y\r\nProxy-Connection: keep-alive\r\n\r\n").expect("one");
         let text = String::from_utf8(request.first).expect("text");
         assert_eq!(text, "GET /b?c HTTP/1.1\r\nHost: a.org\r\nConnection: close\r\nX: y\r\n\r\n");
         for bad in [

@@ -7,8 +7,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use wire::{
-    Decoder, Exit, Failure, FailureKind, FileOperation, FileReply, FromGuest, Health, INPUT_WINDOW, JobId, JobUsage, MAX_CHUNK,
-    MAX_FRAME, MAX_JOBS, Output, PREAMBLE, Program, Terminal, ToGuest, User, VERSION,
+    Decoder, Exit, Failure, FailureKind, FileOperation, FileReply, FromGuest, Health, INPUT_WINDOW, JobId, JobUsage, MAX_CHUNK, MAX_FRAME,
+    MAX_JOBS, Output, PREAMBLE, Program, Terminal, ToGuest, User, VERSION,
 };
 
 use crate::{Cause, Error};
@@ -167,11 +167,7 @@ impl Shared {
     }
 
     /// Waits until `ready` gives something, the session ends, or the deadline passes (`None`).
-    fn wait<T>(
-        &self,
-        deadline: Option<Instant>,
-        mut ready: impl FnMut(&mut State) -> Option<T>,
-    ) -> Result<Option<T>, Error> {
+    fn wait<T>(&self, deadline: Option<Instant>, mut ready: impl FnMut(&mut State) -> Option<T>) -> Result<Option<T>, Error> {
         let mut state = self.state();
         loop {
             if let Some(value) = ready(&mut state) {
@@ -207,7 +203,7 @@ impl Shared {
             let mut state = self.state();
             state.heard = Instant::now();
             loop {
-                let fault = match decoder.next::<FromGuest>() {
+                let fault = match decoder.next_message::<FromGuest>() {
                     Ok(None) => break,
                     Ok(Some(message)) => state.hear(message),
                     Err(malformed) => Err(malformed.to_string()),
@@ -246,8 +242,7 @@ impl State {
                 if bytes.is_empty() || bytes.len() > MAX_CHUNK || job.ended[stream] {
                     return Err("bytes that cannot be".to_owned());
                 }
-                job.allowed[stream] =
-                    job.allowed[stream].checked_sub(length).ok_or("more bytes than were granted")?;
+                job.allowed[stream] = job.allowed[stream].checked_sub(length).ok_or("more bytes than were granted")?;
                 if !job.orphan {
                     job.happenings.push_back(Happening::Output(output, bytes));
                 }
@@ -319,8 +314,7 @@ impl Session {
     /// Greets the agent and learns whether it speaks the same version.
     pub(crate) fn greet(&self, patience: Duration) -> Result<(), Error> {
         let mut bytes = PREAMBLE.to_vec();
-        wire::encode(&ToGuest::Hello { version: VERSION }, &mut bytes)
-            .map_err(|error| Error::Unsupported(error.to_string()))?;
+        wire::encode(&ToGuest::Hello { version: VERSION }, &mut bytes).map_err(|error| Error::Unsupported(error.to_string()))?;
         self.shared.send_bytes(&bytes)?;
         let version = self.within(patience, |state| state.hello.take())?;
         if version == VERSION {
@@ -347,8 +341,7 @@ impl Session {
             let mut entropy = vec![0; 64];
             getrandom::fill(&mut entropy).map_err(|error| Error::io("randomness", error.into()))?;
             self.shared.state().awake = None;
-            wire::encode(&ToGuest::Wake { entropy, now: now() }, &mut bytes)
-                .map_err(|error| Error::Unsupported(error.to_string()))?;
+            wire::encode(&ToGuest::Wake { entropy, now: now() }, &mut bytes).map_err(|error| Error::Unsupported(error.to_string()))?;
             self.shared.send_bytes(&bytes)?;
             let theirs = self.within(deadline.saturating_duration_since(Instant::now()), |state| state.awake.take())?;
             let off = Duration::from_nanos(now().abs_diff(theirs));
@@ -468,11 +461,6 @@ impl Session {
         })
     }
 
-    /// The number of jobs that run or whose end nobody took notice of.
-    pub(crate) fn jobs(&self) -> usize {
-        self.shared.state().jobs.len()
-    }
-
     fn enter(&self, window: u32, credit: u64) -> Result<JobId, Error> {
         let mut state = self.shared.state();
         if state.jobs.len() >= MAX_JOBS {
@@ -533,14 +521,7 @@ impl Session {
     }
 
     /// Takes a file out.
-    pub(crate) fn download(
-        &self,
-        path: &str,
-        user: User,
-        to: &mut dyn Write,
-        limit: u64,
-        deadline: Option<Instant>,
-    ) -> Result<u64, Error> {
+    pub(crate) fn download(&self, path: &str, user: User, to: &mut dyn Write, limit: u64, deadline: Option<Instant>) -> Result<u64, Error> {
         let operation = FileOperation::Get { path: path.to_owned(), limit, window: WINDOW };
         let transfer = Transfer::begin(self, operation, user)?;
         let job = transfer.job;
@@ -757,5 +738,97 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.session.leave(self.job);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A session whose agent is us.
+    fn pair() -> (Session, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        (Session::new(ours).expect("a session"), theirs)
+    }
+
+    fn say(stream: &mut UnixStream, message: &FromGuest) {
+        let mut bytes = Vec::new();
+        wire::encode(message, &mut bytes).expect("short enough");
+        // The session may be over already.
+        drop(stream.write_all(&bytes));
+    }
+
+    fn program() -> Program {
+        crate::machine::Command::new(["x"]).limits_only()
+    }
+
+    fn verdict(session: &Session) -> Cause {
+        let deadline = Some(Instant::now() + Duration::from_secs(20));
+        match session.shared.wait::<()>(deadline, |_| None) {
+            Err(Error::Gone(cause)) => cause,
+            other => panic!("it goes on: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn bytes_beyond_the_window_end_the_session() {
+        let (session, mut agent) = pair();
+        let process = session.start(program()).expect("sent");
+        for _ in 0..=WINDOW / 32768 {
+            say(&mut agent, &FromGuest::Data { job: process.job, output: Output::Out, bytes: vec![0; 32768] });
+        }
+        assert!(matches!(verdict(&session), Cause::Protocol(_)));
+    }
+
+    #[test]
+    fn word_of_what_is_not_ends_the_session() {
+        for message in [
+            FromGuest::Started { job: 99, pid: 1 },
+            FromGuest::Data { job: 99, output: Output::Err, bytes: vec![1] },
+            FromGuest::Exited { job: 0, exit: Exit::Code(0), usage: JobUsage::default() },
+            FromGuest::Fault { reason: "x".to_owned() },
+        ] {
+            let (session, mut agent) = pair();
+            say(&mut agent, &message);
+            assert!(matches!(verdict(&session), Cause::Protocol(_)), "{message:?}");
+        }
+    }
+
+    #[test]
+    fn an_agent_that_hangs_up_is_told_of() {
+        let (session, agent) = pair();
+        let process = session.start(program()).expect("sent");
+        drop(agent);
+        assert!(matches!(process.next(None), Err(Error::Gone(Cause::Died(_)))));
+    }
+
+    #[test]
+    fn silence_has_an_end() {
+        let (session, _agent) = pair();
+        let answer = session.ping(Duration::from_millis(30));
+        assert!(matches!(answer, Err(Error::Gone(Cause::Silent(30)))), "{answer:?}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Whatever an agent says, the host neither panics nor holds more than it granted, and it knows the end.
+        #[test]
+        fn garbage_from_the_guest_only_ends_its_session(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..3000), 1..20)) {
+            let (session, mut agent) = pair();
+            let process = session.start(program()).expect("sent");
+            for piece in &pieces {
+                drop(agent.write_all(piece));
+            }
+            drop(agent);
+            verdict(&session);
+            let held: usize = session.shared.state().jobs.values().flat_map(|job| &job.happenings).map(|happening| match happening {
+                Happening::Output(_, bytes) => bytes.len(),
+                Happening::Exited(..) => 0,
+            }).sum();
+            prop_assert!(held <= 2 * WINDOW as usize);
+            drop(process);
+        }
     }
 }

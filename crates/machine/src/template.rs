@@ -146,7 +146,7 @@ impl Template {
     pub fn open(config: &Config) -> Result<Arc<Self>, Error> {
         let image = Image::open(&config.image_folder())?;
         let qemu = config.qemu.clone().map_or_else(host::find_qemu, Ok)?;
-        if config.memory % (1 << 20) != 0 || config.memory < 64 << 20 {
+        if !config.memory.is_multiple_of(1 << 20) || config.memory < 64 << 20 {
             return Err(Error::Unsupported("a machine's memory is a multiple of 1 MiB, 64 MiB at least".to_owned()));
         }
         let accelerator = match config.accelerator {
@@ -160,8 +160,7 @@ impl Template {
             private_folder(needed)?;
         }
         let lock = File::create(config.data.join("frozen/lock")).map_err(|error| Error::io("a lock", error))?;
-        rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)
-            .map_err(|error| Error::io("a lock", error.into()))?;
+        rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).map_err(|error| Error::io("a lock", error.into()))?;
         let mut wanted = Manifest {
             make: MAKE,
             wire: wire::VERSION,
@@ -172,8 +171,7 @@ impl Template {
             tsc_khz: 0,
             frame: frame.clone(),
         };
-        let found: Option<Manifest> =
-            fs::read_to_string(folder.join("frozen.toml")).ok().and_then(|text| toml::from_str(&text).ok());
+        let found: Option<Manifest> = fs::read_to_string(folder.join("frozen.toml")).ok().and_then(|text| toml::from_str(&text).ok());
         let mut boot = None;
         match found {
             Some(found) if (Manifest { tsc_khz: 0, ..found.clone() }) == wanted => wanted = found,
@@ -349,14 +347,7 @@ pub(crate) fn boot(image: &Image, tsc_khz: u64) -> Result<Boot, Error> {
 }
 
 /// Boots, warms, freezes, and writes it all to a folder. How long the boot took.
-fn make(
-    config: &Config,
-    image: &Image,
-    qemu: &Path,
-    manifest: &Manifest,
-    folder: &Path,
-    scratch: &Path,
-) -> Result<Duration, Error> {
+fn make(config: &Config, image: &Image, qemu: &Path, manifest: &Manifest, folder: &Path, scratch: &Path) -> Result<Duration, Error> {
     let failed = |error| Error::io("freezing a machine", error);
     let work = tempfile::tempdir_in(scratch).map_err(failed)?;
     let disk = work.path().join("disk.qcow2");
@@ -419,11 +410,8 @@ fn cable(policy: Option<Policy>) -> Result<(Option<Cable>, Option<OwnedFd>), Err
 
 /// Gives the guest its address and its one neighbour.
 fn plug_in(session: &Session) -> Result<(), Error> {
-    let line = format!(
-        "ip addr add {}/24 dev eth0 && ip link set eth0 up && ip route add default via {}",
-        network::GUEST,
-        network::GATEWAY
-    );
+    let line =
+        format!("ip addr add {}/24 dev eth0 && ip link set eth0 up && ip route add default via {}", network::GUEST, network::GATEWAY);
     run_quietly(session, &line, User::Root)
 }
 

@@ -15,7 +15,7 @@ const PERIOD: Duration = Duration::from_millis(50);
 /// Keeps a process to its share until dropped: by a control group where one can be made, else by stopping it and letting it go on.
 #[derive(Debug)]
 pub(crate) enum Throttle {
-    Group(Group),
+    Group { _kept: Group },
     Signals { stop: Option<Sender<()>>, thread: Option<std::thread::JoinHandle<()>> },
 }
 
@@ -23,7 +23,7 @@ impl Throttle {
     pub(crate) fn new(pid: Pid, share: f64) -> Result<Self, Error> {
         let share = share.clamp(0.01, 1.0);
         if let Some(group) = Group::new(pid, share) {
-            return Ok(Self::Group(group));
+            return Ok(Self::Group { _kept: group });
         }
         tracing::debug!("no control group can be made: the processor's share is kept by signals");
         Self::by_signals(pid, share)

@@ -77,14 +77,19 @@ fn fork_bombs() {
         survives_while(machine, &Command::new(["bash", "-c", "bomb() { bomb | bomb & }; bomb; sleep 100"]), Duration::from_secs(3));
     });
     attack("python's fork bomb", |machine| {
-        survives_while(machine, &Command::new(["python3", "-c", "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass"]), Duration::from_secs(3));
+        survives_while(
+            machine,
+            &Command::new(["python3", "-c", "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass"]),
+            Duration::from_secs(3),
+        );
     });
 }
 
 #[test]
 fn memory_hogs() {
     attack("a memory hog", |machine| {
-        let process = machine.start(&Command::new(["python3", "-c", "a = []\nwhile True: a.append(bytearray(b'x' * 1000000))"])).expect("starts");
+        let process =
+            machine.start(&Command::new(["python3", "-c", "a = []\nwhile True: a.append(bytearray(b'x' * 1000000))"])).expect("starts");
         let end = loop {
             match process.next(Some(Instant::now() + PATIENCE)).expect("alive") {
                 Some(Happening::Exited(exit, usage)) => break (exit, usage),
@@ -125,7 +130,8 @@ fn killers() {
 #[test]
 fn a_kernel_panic_is_noticed() {
     attack("a kernel panic", |machine| {
-        let process = machine.start(&Command::shell("echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger").as_root()).expect("starts");
+        let process =
+            machine.start(&Command::shell("echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger").as_root()).expect("starts");
         let answer = loop {
             match process.next(Some(Instant::now() + PATIENCE)) {
                 Ok(Some(_)) => {}

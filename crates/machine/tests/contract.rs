@@ -38,14 +38,16 @@ impl Subject for Machines {
         }
         let (name, text) = match program {
             Program::Finish => ("finish.sh", "exit 7"),
-            Program::Print => ("print.c", {
-                "#include <stdio.h>\nint main(void) { puts(\"hello\"); fputs(\"oops\\n\", stderr); return 0; }"
-            }),
+            Program::Print => {
+                ("print.c", { "#include <stdio.h>\nint main(void) { puts(\"hello\"); fputs(\"oops\\n\", stderr); return 0; }" })
+            }
             Program::Flood => ("flood.sh", "while :; do echo flood; done"),
             Program::Spin => ("spin.sh", "while :; do :; done"),
             Program::Work => ("work.py", "n = 0\nfor i in range(100000): n += i\nprint('done')"),
             Program::Hoard => ("hoard.py", "hoard = []\nwhile True: hoard.append(bytearray(b'x' * 1000000))"),
-            Program::Recurse => ("recurse.c", "int f(int n) { volatile int a[100]; a[0] = n; return f(n + 1) + a[0]; }\nint main(void) { return f(0); }"),
+            Program::Recurse => {
+                ("recurse.c", "int f(int n) { volatile int a[100]; a[0] = n; return f(n + 1) + a[0]; }\nint main(void) { return f(0); }")
+            }
             Program::Ask | Program::AskForever => return Err("a machine has no way to ask the host"),
         };
         Ok(Task::program(name, text.as_bytes()))

@@ -14,7 +14,8 @@ fn a_machine_reaches_its_proxy_and_nothing_else() {
     }
     let mut config = Config::new(common::data());
     // The names on the list stand for addresses that must not be reached although they are on it.
-    config.network = Some(Policy { allow: vec!["localhost:22".parse().expect("a rule"), "localhost:80".parse().expect("a rule")], ..Policy::default() });
+    config.network =
+        Some(Policy { allow: vec!["localhost:22".parse().expect("a rule"), "localhost:80".parse().expect("a rule")], ..Policy::default() });
     let template = Template::open(&config).expect("a template with a network");
     let machine = template.spawn().expect("a clone");
     assert_eq!(shell(&machine, "ls /sys/class/net"), "eth0\nlo\n");

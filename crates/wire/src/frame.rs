@@ -65,7 +65,7 @@ impl Decoder {
         Self::default()
     }
 
-    /// Adds bytes that arrived. Feed at most [`MAX_FRAME`] at a time and drain with [`next`](Self::next).
+    /// Adds bytes that arrived. Feed at most [`MAX_FRAME`] at a time and drain with [`next_message`](Self::next_message).
     pub fn feed(&mut self, bytes: &[u8]) {
         if self.start > 0 {
             self.buffer.drain(..self.start);
@@ -89,7 +89,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`Malformed`]; from then on everything is ignored up to the next preamble.
-    pub fn next<M: DeserializeOwned>(&mut self) -> Result<Option<M>, Malformed> {
+    pub fn next_message<M: DeserializeOwned>(&mut self) -> Result<Option<M>, Malformed> {
         loop {
             if self.lost && !self.find_preamble() {
                 return Ok(None);
@@ -166,7 +166,7 @@ mod tests {
     fn an_announced_length_beyond_the_cap_is_refused_before_its_bytes_arrive() {
         let mut decoder = Decoder::new();
         decoder.feed(&(MAX_FRAME as u32 + 1).to_le_bytes());
-        assert!(matches!(decoder.next::<ToGuest>(), Err(Malformed::Length(_))));
+        assert!(matches!(decoder.next_message::<ToGuest>(), Err(Malformed::Length(_))));
     }
 
     #[test]
@@ -176,20 +176,20 @@ mod tests {
         bytes[0] += 1;
         let mut decoder = Decoder::new();
         decoder.feed(&bytes);
-        assert_eq!(decoder.next::<ToGuest>(), Err(Malformed::Trailing(1)));
+        assert_eq!(decoder.next_message::<ToGuest>(), Err(Malformed::Trailing(1)));
     }
 
     #[test]
     fn a_preamble_brings_a_lost_decoder_back() {
         let mut decoder = Decoder::new();
         decoder.feed(&[0; 40]);
-        assert!(decoder.next::<ToGuest>().is_err());
+        assert!(decoder.next_message::<ToGuest>().is_err());
         for half in PREAMBLE.chunks(5) {
-            assert_eq!(decoder.next::<ToGuest>(), Ok(None));
+            assert_eq!(decoder.next_message::<ToGuest>(), Ok(None));
             decoder.feed(half);
         }
         decoder.feed(&framed(&ToGuest::Ping { sequence: 9 }));
-        assert_eq!(decoder.next(), Ok(Some(ToGuest::Ping { sequence: 9 })));
+        assert_eq!(decoder.next_message(), Ok(Some(ToGuest::Ping { sequence: 9 })));
         assert_eq!(decoder.preambles(), 1);
     }
 
@@ -209,7 +209,7 @@ mod tests {
             let mut seen = Vec::new();
             for piece in stream.chunks(cut) {
                 decoder.feed(piece);
-                while let Some(message) = decoder.next::<FromGuest>().expect("well formed") {
+                while let Some(message) = decoder.next_message::<FromGuest>().expect("well formed") {
                     seen.push(message);
                 }
             }
@@ -221,12 +221,7 @@ mod tests {
             let mut decoder = Decoder::new();
             for piece in &pieces {
                 decoder.feed(piece);
-                loop {
-                    match decoder.next::<ToGuest>() {
-                        Ok(Some(_)) | Err(_) => {}
-                        Ok(None) => break,
-                    }
-                }
+                while !matches!(decoder.next_message::<ToGuest>(), Ok(None)) {}
                 prop_assert!(decoder.buffer.len() - decoder.start <= MAX_FRAME + 4 + 300);
             }
         }

@@ -77,8 +77,7 @@ pub fn build(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Resul
     let recipe: Recipe = toml::from_str(RECIPE).map_err(|error| Error::Catalogue(error.to_string()))?;
     let catalogue = Catalogue::built_in()?;
     let languages = catalogue.in_sets(&options.sets);
-    let languages: Vec<_> =
-        languages.into_iter().filter(|l| l.archive.is_empty() || archive(l, &options.add).is_some()).collect();
+    let languages: Vec<_> = languages.into_iter().filter(|l| l.archive.is_empty() || archive(l, &options.add).is_some()).collect();
     let work = options.folder.join("work");
     fs::create_dir_all(&work).map_err(|error| Error::io("the image's folder", error))?;
     // Root of a user name space must be able to pass.
@@ -145,8 +144,7 @@ impl Plan<'_> {
             ("building the agent".to_owned(), Box::new(|lines| self.agent(lines))),
             ("downloading and unpacking Debian".to_owned(), Box::new(|lines| self.bootstrap(lines))),
         ];
-        let packages: BTreeSet<&str> =
-            self.languages.iter().flat_map(|language| &language.packages).map(String::as_str).collect();
+        let packages: BTreeSet<&str> = self.languages.iter().flat_map(|language| &language.packages).map(String::as_str).collect();
         let packages: Vec<&str> = packages.into_iter().collect();
         for batch in packages.chunks(BATCH) {
             let batch = batch.to_vec();
@@ -184,9 +182,7 @@ impl Plan<'_> {
         }
         let folder = self.work.join("agent-build");
         let mut message = String::new();
-        for (triple, flags) in
-            [("x86_64-unknown-linux-musl", ""), ("x86_64-unknown-linux-gnu", "-C target-feature=+crt-static")]
-        {
+        for (triple, flags) in [("x86_64-unknown-linux-musl", ""), ("x86_64-unknown-linux-gnu", "-C target-feature=+crt-static")] {
             let mut command = Command::new("cargo");
             command.args(["build", "--release", "--bin", "oubliette-agent", "--target", triple, "--manifest-path"]);
             command.arg(&sources).arg("--target-dir").arg(&folder).env("RUSTFLAGS", flags);
@@ -298,11 +294,7 @@ chmod 644 "$raw"
 "#;
         let raw = self.work.join("root.ext4");
         let folder = &self.options.folder;
-        namespace::script(
-            SCRIPT,
-            &[self.root().as_os_str(), raw.as_os_str(), OsStr::new(&self.recipe.disk)],
-            lines,
-        )?;
+        namespace::script(SCRIPT, &[self.root().as_os_str(), raw.as_os_str(), OsStr::new(&self.recipe.disk)], lines)?;
         let partial = folder.join("root.part");
         let mut command = Command::new("qemu-img");
         command.args(["convert", "-f", "raw", "-O", "qcow2", "-m", "2"]).arg(&raw).arg(&partial);

@@ -35,8 +35,7 @@ pub(super) fn extract(image: &[u8]) -> io::Result<Vec<u8>> {
     let start = (sectors + 1) * 512 + word(PAYLOAD_OFFSET)?;
     let end = start.checked_add(word(PAYLOAD_LENGTH)?).ok_or_else(|| bad("payload length"))?;
     let payload = image.get(start..end).ok_or_else(|| bad("payload beyond the end"))?;
-    let mut blocks =
-        payload.strip_prefix(&LZ4_LEGACY).ok_or_else(|| bad("packed by a method that is not supported (LZ4 is)"))?;
+    let mut blocks = payload.strip_prefix(&LZ4_LEGACY).ok_or_else(|| bad("packed by a method that is not supported (LZ4 is)"))?;
 
     let mut kernel: Vec<u8> = Vec::new();
     // The last four bytes of the payload are the unpacked length.

@@ -9,11 +9,7 @@ use std::process::{Command, Stdio};
 ///
 /// # Errors
 /// When it cannot be started or fails; the message has its last lines.
-pub(super) fn script(
-    text: &str,
-    arguments: &[&OsStr],
-    lines: &mut dyn FnMut(&str),
-) -> io::Result<()> {
+pub(super) fn script(text: &str, arguments: &[&OsStr], lines: &mut dyn FnMut(&str)) -> io::Result<()> {
     let mut command = Command::new("unshare");
     if !rustix::process::geteuid().is_root() {
         command.args(["--map-root-user", "--map-auto"]);

@@ -98,10 +98,8 @@ pub(super) fn assemble(launch: Launch<'_>, agent: OwnedFd, qmp: OwnedFd, errors:
         "memory-backend-file,id=ram,size={megabytes}M,mem-path=/proc/self/fd/{RAM_FD},share={}",
         if launch.ram.shared { "on" } else { "off" }
     ));
-    command.args([
-        "-machine",
-        "microvm,pit=off,pic=off,rtc=on,isa-serial=off,x-option-roms=off,acpi=on,pcie=off,usb=off,memory-backend=ram",
-    ]);
+    command
+        .args(["-machine", "microvm,pit=off,pic=off,rtc=on,isa-serial=off,x-option-roms=off,acpi=on,pcie=off,usb=off,memory-backend=ram"]);
     command.args(["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]);
 
     if let Some(boot) = launch.boot {
@@ -131,8 +129,7 @@ pub(super) fn assemble(launch: Launch<'_>, agent: OwnedFd, qmp: OwnedFd, errors:
         );
         let mut layer = json!({"node-name": format!("disk{index}"), "driver": "qcow2", "file": format!("file{index}"),
             "read-only": read_only, "discard": "unmap", "cache": cache});
-        layer["backing"] =
-            if index == 0 { serde_json::Value::Null } else { json!(format!("disk{}", index - 1)) };
+        layer["backing"] = if index == 0 { serde_json::Value::Null } else { json!(format!("disk{}", index - 1)) };
         command.arg("-blockdev").arg(layer.to_string());
     }
     command.args(["-device", &format!("virtio-blk-device,drive=disk{last},id=disk")]);

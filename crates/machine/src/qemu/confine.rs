@@ -41,8 +41,7 @@ const FIRST_USER: u32 = 1_900_000_000;
 const USERS: u32 = 100_000_000;
 
 /// Folders that hold people's files or other programs' sockets.
-const HIDDEN: [&str; 10] =
-    ["/home", "/root", "/tmp", "/var", "/run", "/mnt", "/media", "/srv", "/opt", "/boot"];
+const HIDDEN: [&str; 10] = ["/home", "/root", "/tmp", "/var", "/run", "/mnt", "/media", "/srv", "/opt", "/boot"];
 
 /// Prepared before the fork, so that the child only makes system calls.
 struct Walls {
@@ -79,10 +78,10 @@ pub(super) fn confine(
 }
 
 #[allow(unsafe_code)]
-fn enter_child(command: &mut Command, mut work: impl FnMut() -> io::Result<()> + Send + Sync + 'static) {
+fn enter_child(command: &mut Command, work: impl FnMut() -> io::Result<()> + Send + Sync + 'static) {
     // SAFETY: what runs between fork and exec only makes system calls on what was prepared before the fork;
     // nothing it calls takes a lock that another thread of the parent may have held.
-    unsafe { command.pre_exec(move || work()) };
+    unsafe { command.pre_exec(work) };
 }
 
 #[allow(unsafe_code)]
@@ -134,14 +133,12 @@ impl Namespaces {
             .filter_map(|folder| CString::new(*folder).ok())
             .collect();
         let line = |number: u32| CString::new(format!("{number} {number} 1\n")).unwrap_or_default();
-        let maps = (!root)
-            .then(|| (line(rustix::process::geteuid().as_raw()), line(rustix::process::getegid().as_raw())));
+        let maps = (!root).then(|| (line(rustix::process::geteuid().as_raw()), line(rustix::process::getegid().as_raw())));
         Self { maps, hidden }
     }
 
     fn enter(&self) -> io::Result<()> {
-        let mut flags =
-            UnshareFlags::NEWNS | UnshareFlags::NEWUTS | UnshareFlags::NEWIPC | UnshareFlags::NEWNET;
+        let mut flags = UnshareFlags::NEWNS | UnshareFlags::NEWUTS | UnshareFlags::NEWIPC | UnshareFlags::NEWNET;
         if self.maps.is_some() {
             flags |= UnshareFlags::NEWUSER;
         }

@@ -129,23 +129,12 @@ impl Control {
         self.qmp.inner().get_ref_read().get_ref().stream.set_read_timeout(Some(patience))
     }
 
-    /// Whether the guest runs.
-    pub(crate) fn is_running(&mut self) -> io::Result<bool> {
-        Ok(self.execute(&qmp::query_status {})?.running)
-    }
-
     pub(super) fn resume(&mut self) -> io::Result<()> {
         self.execute(&qmp::cont {}).map(drop)
     }
 
     pub(super) fn pause(&mut self) -> io::Result<()> {
         self.execute(&qmp::stop {}).map(drop)
-    }
-
-    /// The version as `(major, minor, micro)`.
-    pub(crate) fn version(&mut self) -> io::Result<(i64, i64, i64)> {
-        let version = self.execute(&qmp::query_version {})?.qemu;
-        Ok((version.major, version.minor, version.micro))
     }
 
     fn capabilities(&mut self, with_memory: bool) -> io::Result<()> {

@@ -32,7 +32,6 @@ pub(crate) struct Monitor {
     pid: rustix::process::Pid,
     control: Option<Control>,
     complaints: io::PipeReader,
-    stopped: bool,
 }
 
 impl Monitor {
@@ -41,16 +40,17 @@ impl Monitor {
         let (agent, theirs) = UnixStream::pair().map_err(|error| Error::io("a socket pair", error))?;
         let (qmp, qmp_theirs) = UnixStream::pair().map_err(|error| Error::io("a socket pair", error))?;
         let (complaints, pipe) = io::pipe().map_err(|error| Error::io("a pipe", error))?;
-        for end in [rustix::fs::fcntl_setfl(&pipe, rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::WRONLY),
-            rustix::fs::fcntl_setfl(&complaints, rustix::fs::OFlags::NONBLOCK)]
-        {
+        for end in [
+            rustix::fs::fcntl_setfl(&pipe, rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::WRONLY),
+            rustix::fs::fcntl_setfl(&complaints, rustix::fs::OFlags::NONBLOCK),
+        ] {
             end.map_err(|error| Error::io("a pipe", error.into()))?;
         }
         let command = command::assemble(launch, theirs.into(), qmp_theirs.into(), pipe)?;
         let child = spawn::spawn(command).map_err(|error| Error::io("starting QEMU", error))?;
         let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
         let pid = pid.ok_or_else(|| Error::Qemu("a process without a number".to_owned()))?;
-        let mut monitor = Self { child, pid, control: None, complaints, stopped: false };
+        let mut monitor = Self { child, pid, control: None, complaints };
         match Control::open(qmp) {
             Ok(control) => monitor.control = Some(control),
             Err(error) => return Err(monitor.explain(&error)),
@@ -65,11 +65,7 @@ impl Monitor {
             std::thread::sleep(Duration::from_millis(5));
         }
         let complaints = self.complaints();
-        if complaints.is_empty() {
-            Error::Qemu(error.to_string())
-        } else {
-            Error::Qemu(complaints)
-        }
+        if complaints.is_empty() { Error::Qemu(error.to_string()) } else { Error::Qemu(complaints) }
     }
 
     /// What QEMU wrote to its standard error so far.
@@ -126,26 +122,10 @@ impl Monitor {
         })
     }
 
-    /// Stops the whole process, or lets it go on: the throttle's and the tests' way to hold a guest.
-    pub(crate) fn hold(&mut self, held: bool) {
-        if held != self.stopped {
-            use rustix::process::{Signal, kill_process};
-            let _ = kill_process(self.pid, if held { Signal::STOP } else { Signal::CONT });
-            self.stopped = held;
-        }
-    }
-
     /// Ends it now.
     pub(crate) fn kill(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
-    }
-
-    /// Lets its open files grow to at most this many bytes.
-    pub(crate) fn set_file_limit(&self, bytes: u64) -> Result<(), Error> {
-        use rustix::process::{Resource, Rlimit, prlimit};
-        let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
-        prlimit(Some(self.pid), Resource::Fsize, limit).map(drop).map_err(|error| Error::io("a limit", error.into()))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! They look for the image `base` in `$OUBLIETTE_DATA`, else where the command keeps it. Without one they pass with
 //! a word, unless `OUBLIETTE_REQUIRE_MACHINE` is set, as it is by `make test`.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
