@@ -148,7 +148,7 @@ fn the_deepest_nests_allowed_compile_in_a_small_stack() {
         ("(function(){", "", "})"),
         ("()=>", "1", ""),
         ("(class{static m(){", "", "}})"),
-        ("-", "1", ""),
+        ("- ", "1", ""),
         ("switch(a){case 1:", "", "}"),
         ("with(a)", ";", ""),
     ];

@@ -177,13 +177,10 @@ impl Parse<'_> {
                 Kind::Default => {
                     simple = false;
                     counting = false;
-                    self.initialise_after(before, self.t.start);
                 }
-                _ => {
-                    simple = false;
-                    self.initialise_after(before, self.t.start);
-                }
+                _ => simple = false,
             }
+            self.initialise_after(before, self.t.start);
             if counting {
                 length += 1;
             }
@@ -197,6 +194,9 @@ impl Parse<'_> {
         }
         self.ctx &= !ctx::PARAMETERS;
         let params = self.list(mark)?;
+        if simple {
+            self.initialise_after(NONE, 0);
+        }
         let closures =
             self.tree.functions.len() > functions || self.tree.classes.len() > classes || self.has_eval;
         let function = &mut self.tree.functions[id as usize];
@@ -587,12 +587,12 @@ impl Parse<'_> {
                 if kind == Kind::Default {
                     counting = false;
                 }
-                let after = match self.work.scratch.get(index + 1) {
-                    Some(&next) => self.at(next).start,
-                    None => self.t.start,
-                };
-                self.initialise_after(before, after);
             }
+            let after = match self.work.scratch.get(index + 1) {
+                Some(&next) => self.at(next).start,
+                None => self.t.start,
+            };
+            self.initialise_after(before, after);
             if counting {
                 length += 1;
             }
@@ -606,6 +606,9 @@ impl Parse<'_> {
         // Names met in these parameters count for an async arrow function around them too.
         let await_name = self.await_name;
         self.ctx = inner_ctx;
+        if simple {
+            self.initialise_after(NONE, 0);
+        }
         let params = self.list(mark)?;
         // Any function or class inside the parameters was made before this one: count from the log.
         let closures = place != NONE && self.scopes_since(place);

@@ -332,7 +332,7 @@ impl Parse<'_> {
         if timed
             && (node.start < info.initialised
                 || info.initialised == NONE
-                || hoisted && info.initialised > 0
+                || hoisted && info.initialised > 0 && info.kind != BindingKind::Parameter
                 || switched)
         {
             self.at_mut(id).flags |= flag::TDZ;
