@@ -67,6 +67,10 @@ fn build() -> std::result::Result<Image, String> {
         console: cell::Console::new(None),
         output_full: false,
         eval_enabled: true,
+        call: None,
+        reply: None,
+        targets: Vec::new(),
+        handles: cell::RefTable::default(),
         parser: crate::syntax::Parser::new(),
         unit: crate::bytecode::Unit::default(),
         registry: crate::vm::Registry::default(),
@@ -86,6 +90,7 @@ fn build() -> std::result::Result<Image, String> {
         out_of_memory: false,
         random: 0x9e37_79b9_7f4a_7c15,
         wanted: 0,
+        reserve: i64::MAX / 4,
         spent: 0,
         host: &mut host,
     };

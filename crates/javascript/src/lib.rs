@@ -4,6 +4,7 @@
 
 pub mod bytecode;
 #[allow(dead_code)]
+mod engine;
 mod evaluator;
 mod heap;
 mod image;
@@ -19,3 +20,4 @@ pub mod pattern;
 pub mod syntax;
 
 pub use evaluator::Evaluator;
+pub use engine::{Frozen, JavaScript};

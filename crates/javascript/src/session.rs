@@ -29,6 +29,19 @@ pub(crate) enum End {
     Pause(Pause),
 }
 
+/// A frozen cell's bytes and registers.
+#[derive(Clone)]
+pub(crate) struct Freeze {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) saved: Saved,
+    pub(crate) cap: u32,
+    pub(crate) depth: u32,
+    pub(crate) spent: u64,
+    pub(crate) out_of_memory: bool,
+    pub(crate) wanted: i64,
+    pub(crate) active: bool,
+}
+
 /// A cell.
 pub(crate) struct Session {
     slot: Slot,
@@ -40,7 +53,7 @@ pub(crate) struct Session {
     spent: u64,
     out_of_memory: bool,
     collected_at: u32,
-    /// Fuel that one charge of a native needs at once, when the run stopped for it.
+    /// Fuel that was used and not paid for when the meter said no.
     wanted: i64,
     /// A frame waits to go on.
     pub(crate) active: bool,
@@ -76,6 +89,10 @@ impl Session {
                 console: Console::new(Some(1 << 20)),
                 output_full: false,
                 eval_enabled: true,
+                call: None,
+                reply: None,
+                targets: Vec::new(),
+                handles: cell::RefTable::default(),
                 parser: crate::syntax::Parser::new(),
                 unit: crate::bytecode::Unit::default(),
                 registry: Registry::default(),
@@ -88,6 +105,36 @@ impl Session {
             wanted: 0,
             active: false,
         })
+    }
+
+    /// Everything that makes the cell, as bytes and numbers.
+    pub(crate) fn freeze(&self) -> Freeze {
+        let mut bytes = vec![0; self.saved.top as usize];
+        self.slot.view().read_into(0, &mut bytes);
+        Freeze {
+            bytes,
+            saved: self.saved,
+            cap: self.cap,
+            depth: self.depth,
+            spent: self.spent,
+            out_of_memory: self.out_of_memory,
+            wanted: self.wanted,
+            active: self.active,
+        }
+    }
+
+    /// A cell from what [`freeze`](Session::freeze) gave.
+    pub(crate) fn thaw(freeze: &Freeze) -> std::io::Result<Session> {
+        let mut session = Session::new(u64::from(freeze.cap))?;
+        session.slot.grow(freeze.bytes.len()).map_err(std::io::Error::from)?;
+        session.slot.view().write_from(0, &freeze.bytes);
+        session.saved = freeze.saved;
+        session.depth = freeze.depth;
+        session.spent = freeze.spent;
+        session.out_of_memory = freeze.out_of_memory;
+        session.wanted = freeze.wanted;
+        session.active = freeze.active;
+        Ok(session)
     }
 
     /// Works on the machine.
@@ -121,6 +168,7 @@ impl Session {
             out_of_memory: self.out_of_memory,
             random: saved.random,
             wanted: self.wanted,
+            reserve: 0,
             spent: self.spent,
             host: &mut self.host,
         };
@@ -171,7 +219,7 @@ impl Session {
     /// Goes on with what was entered until it ends.
     pub(crate) fn run(&mut self, meter: &mut Meter) -> End {
         let end = self.with(|vm| drive(vm, meter));
-        if !matches!(end, End::Halt(_)) {
+        if !matches!(end, End::Halt(_) | End::Pause(Pause::Host)) {
             self.active = false;
         }
         end
@@ -203,39 +251,35 @@ impl Session {
     }
 }
 
-/// Lends the machine a slice.
+/// Lends the machine a slice, after what was overdrawn is paid.
 fn lend(vm: &mut Vm<'_>, meter: &mut Meter) -> std::result::Result<u64, Halt> {
-    let mut slice = meter.lend()?;
-    // A native's single charge may be larger than a slice.
-    while (slice as i64) < vm.wanted {
-        match meter.lend() {
-            Ok(more) => slice += more,
-            Err(halt) => {
-                meter.settle(slice);
-                return Err(halt);
-            }
-        }
+    if vm.wanted > 0 {
+        meter.charge(vm.wanted.unsigned_abs())?;
+        vm.wanted = 0;
     }
-    vm.wanted = 0;
+    let slice = meter.lend()?;
     vm.fuel = slice as i64;
+    vm.reserve = meter.remaining().map_or(i64::MAX / 4, |left| i64::try_from(left.saturating_sub(slice)).unwrap_or(i64::MAX / 4));
     Ok(slice)
 }
 
-/// Takes back what a slice left; what went over it is charged too.
+/// Takes back what a slice left; what went over it is charged too, now or when the cell is refuelled.
 fn settle(vm: &mut Vm<'_>, meter: &mut Meter, slice: u64) -> std::result::Result<(), Halt> {
     vm.fuel = vm.fuel.saturating_sub(std::mem::take(&mut vm.heap.debt) as i64);
     vm.spent = vm.spent.saturating_add((slice as i64).saturating_sub(vm.fuel).max(0) as u64);
     if vm.fuel >= 0 {
         meter.settle(vm.fuel as u64);
-        Ok(())
-    } else {
-        meter.settle(0);
-        meter.charge(vm.fuel.unsigned_abs())
+        return Ok(());
     }
+    meter.settle(0);
+    vm.wanted = vm.fuel.saturating_neg();
+    meter.charge(vm.wanted.unsigned_abs())?;
+    vm.wanted = 0;
+    Ok(())
 }
 
 /// Does something that may want room or fuel before any frame runs. Some: it is over.
-fn attempt(vm: &mut Vm<'_>, meter: &mut Meter, work: impl Fn(&mut Vm<'_>) -> Result<Option<Exit>>) -> Option<End> {
+pub(crate) fn attempt(vm: &mut Vm<'_>, meter: &mut Meter, work: impl Fn(&mut Vm<'_>) -> Result<Option<Exit>>) -> Option<End> {
     for _ in 0..4 {
         let slice = match lend(vm, meter) {
             Ok(slice) => slice,
@@ -254,7 +298,7 @@ fn attempt(vm: &mut Vm<'_>, meter: &mut Meter, work: impl Fn(&mut Vm<'_>) -> Res
             }
             Ok(Some(Exit::Value(value))) => return Some(End::Value(value)),
             Ok(Some(_)) | Err(Signal::Called) => return None,
-            Err(Signal::Stop(Pause::Fuel)) => {}
+            Err(Signal::Stop(Pause::Fuel)) => return Some(End::Halt(Halt::OutOfFuel)),
             Err(Signal::Stop(pause)) => return Some(End::Pause(pause)),
             Err(Signal::Collect(bytes)) => match vm.make_room(bytes) {
                 Ok(()) => {}
@@ -278,11 +322,13 @@ fn drive(vm: &mut Vm<'_>, meter: &mut Meter) -> End {
         match exit {
             Exit::Value(value) => return End::Value(value),
             Exit::Thrown(value) => return End::Thrown(value),
-            Exit::Slice | Exit::Pause(Pause::Fuel) => {
+            Exit::Slice => {
                 if let Err(halt) = settled {
                     return End::Halt(halt);
                 }
             }
+            // A native asked for more than the meter holds.
+            Exit::Pause(Pause::Fuel) => return End::Halt(Halt::OutOfFuel),
             Exit::Pause(pause) => return End::Pause(pause),
         }
     }

@@ -152,6 +152,14 @@ pub(crate) struct Host {
     pub(crate) console: cell::Console,
     pub(crate) output_full: bool,
     pub(crate) eval_enabled: bool,
+    /// What the guest asks of the outside, while it waits.
+    pub(crate) call: Option<cell::HatchCall>,
+    /// The answer, until the waiting instruction takes it.
+    pub(crate) reply: Option<cell::Reply>,
+    /// Things the guest can reach outside, by the number in their host object.
+    pub(crate) targets: Vec<cell::Target>,
+    /// Objects of the guest's that the host holds: their places in the HANDLES list.
+    pub(crate) handles: cell::RefTable<u32>,
     pub(crate) parser: crate::syntax::Parser,
     pub(crate) unit: crate::bytecode::Unit,
     /// While the image is built: numbers of library functions by name, and their code.
@@ -198,8 +206,10 @@ pub(crate) struct Vm<'a> {
     /// The prepared out-of-memory error was thrown and the heap has not recovered.
     pub(crate) out_of_memory: bool,
     pub(crate) random: u64,
-    /// What a native asked for when its charge did not fit the slice.
+    /// Fuel used and not paid for.
     pub(crate) wanted: i64,
+    /// Fuel the meter holds besides the slice.
+    pub(crate) reserve: i64,
     /// Fuel spent in earlier slices of this cell: what time is derived from.
     pub(crate) spent: u64,
     pub(crate) host: &'a mut Host,
@@ -290,11 +300,10 @@ impl<'a> Vm<'a> {
 
     // --- Charging ------------------------------------------------------------------------------------------
 
-    /// Native work of `units`, before it is done: stops here if the slice does not hold it.
+    /// Native work of `units`, before it is done: stops here if the meter does not hold it. The slice may be overdrawn.
     pub(crate) fn charge(&mut self, units: u64) -> Result<()> {
         let units = i64::try_from(units).unwrap_or(i64::MAX);
-        if units > self.fuel {
-            self.wanted = units;
+        if units > self.fuel.max(0).saturating_add(self.reserve) {
             return Err(Signal::Stop(Pause::Fuel));
         }
         self.fuel -= units;

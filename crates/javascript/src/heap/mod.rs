@@ -44,6 +44,8 @@ pub(crate) enum Pause {
     Fuel,
     Memory,
     Output,
+    /// A call of the host waits: its reply comes, and the instruction runs again.
+    Host,
     Internal,
 }
 

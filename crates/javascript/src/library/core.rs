@@ -235,7 +235,8 @@ pub(super) const NATIVES: &[Native] = &[
         let text = vm.to_string_primitive(a.get(vm, 0))?;
         let text = vm.heap.text(text)?;
         let stream = if vm.truth(a.get(vm, 1)) { cell::Stream::Err } else { cell::Stream::Out };
-        if vm.host.console.write(stream, format!("{text}\n").as_bytes()).is_err() {
+        let end = if a.count > 2 { "" } else { "\n" };
+        if vm.host.console.write(stream, format!("{text}{end}").as_bytes()).is_err() {
             vm.host.output_full = true;
             return Err(Signal::Stop(crate::heap::Pause::Output));
         }

@@ -106,7 +106,7 @@ impl<'a> Vm<'a> {
     /// Compiles with the cell's fuel and memory; the code cell of the top level.
     pub(crate) fn compile(&mut self, source: &[u8], request: &Request<'_>, file: u32) -> Result<u32> {
         let mut purse = Purse {
-            fuel: self.fuel,
+            fuel: self.fuel.max(0).saturating_add(self.reserve),
             used: 0,
             bytes: u64::from(self.heap.cap.saturating_sub(self.heap.used())),
         };
@@ -131,10 +131,7 @@ impl<'a> Vm<'a> {
                 self.fuel -= purse.used;
                 self.range_error(&diagnostic.message)
             }
-            Err(Syntax::OutOfFuel) => {
-                self.wanted = purse.used;
-                Err(Signal::Stop(Pause::Fuel))
-            }
+            Err(Syntax::OutOfFuel) => Err(Signal::Stop(Pause::Fuel)),
             Err(Syntax::OutOfMemory) => Err(Signal::Collect(self.heap.cap)),
         };
         self.host.parser = parser;
@@ -259,11 +256,6 @@ impl<'a> Vm<'a> {
     pub(crate) fn new_promise(&mut self) -> Result<Value> {
         let proto = self.realm_cell(Realm::PROMISE_PROTOTYPE);
         super::promise::new(self, proto)
-    }
-
-    /// A call of something the host lent.
-    pub(crate) fn call_host(&mut self, _cell: u32, _arguments: Arguments) -> Result<Value> {
-        self.type_error("host objects cannot be called here")
     }
 
     pub(crate) fn import_meta(&mut self) -> Result<Value> {

@@ -136,4 +136,6 @@
   debug(...list) { %log(%join(list), false); },
   warn(...list) { %log(%join(list), true); },
   error(...list) { %log(%join(list), true); },
+  // Without a line's end.
+  write(...list) { %log(%join(list), false, true); },
 });
