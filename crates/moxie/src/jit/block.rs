@@ -40,6 +40,8 @@ pub(super) struct Block {
     pub(super) bottom: u64,
     pub(super) memory: u64,
     pub(super) targets: [Target; TARGETS],
+    /// Host address of the access that faulted.
+    pub(super) fault_address: u64,
 }
 
 pub(super) const PC: i8 = offset_of!(Block, pc) as i8;

@@ -19,6 +19,8 @@ pub(super) struct Window {
     pub(super) exit: usize,
     /// Where the address of the faulting instruction is left.
     pub(super) report: *mut u64,
+    /// Where the address is left that it wanted.
+    pub(super) report_address: *mut u64,
 }
 
 thread_local! {
@@ -77,6 +79,7 @@ extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut li
             let ours = rip.wrapping_sub(window.code) < window.code_length && address.wrapping_sub(window.memory) < window.memory_length;
             if ours {
                 *window.report = rip as u64;
+                *window.report_address = address as u64;
                 registers[libc::REG_RIP as usize] = window.exit as i64;
                 return;
             }

@@ -38,6 +38,10 @@ pub const CODE_BUDGET: usize = 16 << 20;
 const RESTLESS: u32 = 3;
 /// Instructions that are stepped through, at most, to get from the middle of a stretch to code that is compiled already.
 const MOST_STEPS: u32 = 64;
+/// Instructions that can be compiled in the time of a fault.
+const STEPS_PER_FAULT: usize = 32;
+/// Addresses that are remembered as not plain.
+const MOST_NOTED: usize = 1 << 16;
 /// Bytes of the guards around guest memory.
 const GUARD: usize = 64 << 10;
 
@@ -79,11 +83,13 @@ pub struct Compiler {
     faults: Vec<FaultSite>,
     exits: Vec<ExitSite>,
     pending: Vec<Pending>,
-    /// Where an access faulted, and on which page last.
+    /// How often the access at an address faulted that was none for the guest, by address and page mixed.
     faulted: Map<u32>,
-    /// Accesses that are known not to be plain, by address, with the start of the unit they were compiled in.
+    /// Accesses that are known not to be plain.
     slow: Map<()>,
     restless: Map<u32>,
+    /// Faults that have not been paid for by compiling yet.
+    credit: i64,
     /// Steps made since compiled code was left in the middle of a stretch, and where the last of them was if that is known.
     astray: Option<(u32, Option<u32>)>,
     executed: u64,
@@ -123,6 +129,7 @@ impl Compiler {
             bottom,
             memory: 0,
             targets: [Target::NONE; TARGETS],
+            fault_address: 0,
         });
         Ok(Self {
             memory,
@@ -139,6 +146,7 @@ impl Compiler {
             faulted: Map::default(),
             slow: Map::default(),
             restless: Map::default(),
+            credit: 0,
             astray: None,
             executed: 0,
             compiled: 0,
@@ -274,7 +282,7 @@ impl Compiler {
                         self.block.targets[target_index(pc)] = Target { pc: u64::from(pc), host };
                     }
                 }
-                Left::Fault(site) => {
+                Left::Fault(site, address) => {
                     *fuel -= part - fuel_is(self.block.fuel, site.refund);
                     self.block.pc = site.pc;
                     self.put_in_place(site.pending);
@@ -283,7 +291,7 @@ impl Compiler {
                     }
                     *fuel -= 1;
                     self.astray = Some((0, Some(self.block.pc)));
-                    self.note_fault(space, site.pc);
+                    self.note_fault(space, site.pc, address);
                 }
                 Left::Lost => return Exit::Cold,
             }
@@ -304,6 +312,7 @@ impl Compiler {
             memory_length: (1 << 32) + 2 * GUARD,
             exit: self.memory.address(self.stubs.fault),
             report: &raw mut self.block.faulted_at,
+            report_address: &raw mut self.block.fault_address,
         };
         let enter = self.memory.address(self.stubs.enter);
         let code = self.memory.address(entry as usize);
@@ -320,7 +329,7 @@ impl Compiler {
         if faulted != 0 {
             let at = offset(faulted);
             return match self.faults.binary_search_by_key(&at, |site| site.host) {
-                Ok(index) => Left::Fault(self.faults[index]),
+                Ok(index) => Left::Fault(self.faults[index], (self.block.fault_address.wrapping_sub(self.block.memory)) as u32),
                 Err(_) => Left::Lost,
             };
         }
@@ -423,26 +432,28 @@ impl Compiler {
         done
     }
 
-    /// An access faulted that was none for the guest. If it does so again on the same page, it is compiled as a call of the slow path.
-    fn note_fault(&mut self, space: &mut Space, pc: u32) {
-        let seen = self.faulted.entry(pc).or_default();
-        *seen += 1;
-        if *seen >= 2 && self.slow.insert(pc, ()).is_none() {
+    /// An access faulted that was none for the guest. If it does so again on the same page (a page that was only
+    /// shared is plain after its first store), it is compiled as a call of the slow path, once enough faults have paid for that: compiling never
+    /// costs more than the faults that led to it.
+    fn note_fault(&mut self, space: &mut Space, pc: u32, address: u32) {
+        if self.faulted.len() + self.slow.len() > MOST_NOTED {
+            self.faulted.clear();
+            self.slow.clear();
+        }
+        self.credit = (self.credit + 1).min(1);
+        let seen = self.faulted.entry(pc ^ (address / PAGE).wrapping_mul(0x9e37_79b1)).or_default();
+        *seen = seen.saturating_add(1);
+        if *seen >= 2 && self.credit > 0 {
+            self.slow.insert(pc, ());
             self.recompile(space, pc);
+            self.credit -= (self.unit.steps.len() / STEPS_PER_FAULT) as i64;
         }
     }
 
     /// Compiles the unit around an instruction again, now that it is known not to be plain; what stands is led over to the new code.
     fn recompile(&mut self, space: &mut Space, pc: u32) {
-        // The entry before it in the same stretch is looked for among the leaders not too far before.
-        let mut start = pc;
-        for back in 0..512 {
-            let at = pc.wrapping_sub(2 * back);
-            if self.entries.contains_key(&at) {
-                start = at;
-                break;
-            }
-        }
+        // Code is entered at leaders only, so the stretch that the instruction belongs to begins at the nearest one before it.
+        let start = (0..512).map(|back| pc.wrapping_sub(2 * back)).find(|at| self.entries.contains_key(at)).unwrap_or(pc);
         self.install(space, start, true);
     }
 
@@ -591,7 +602,8 @@ impl Compiled for Compiler {
 /// How compiled code was left.
 enum Left {
     Exit(ExitSite),
-    Fault(FaultSite),
+    /// An access faulted, at this guest address.
+    Fault(FaultSite, u32),
     /// For an address that the table of targets does not have.
     Unknown,
     /// By no way that is known: never seen.
