@@ -80,8 +80,6 @@ pub fn build(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Resul
     let languages: Vec<_> = languages.into_iter().filter(|l| l.archive.is_empty() || archive(l, &options.add).is_some()).collect();
     let work = options.folder.join("work");
     fs::create_dir_all(&work).map_err(|error| Error::io("the image's folder", error))?;
-    // Root of a user name space must be able to pass.
-    open_path(&options.folder);
     let plan = Plan { options, recipe, languages, work };
     let steps = plan.steps();
     let total = steps.len();
@@ -325,16 +323,4 @@ fn archive<'a>(language: &Language, archives: &'a [PathBuf]) -> Option<&'a PathB
         name.starts_with(&language.archive)
     };
     if language.archive.is_empty() { None } else { archives.iter().find(is_its) }
-}
-
-/// Lets others pass through (not list) the folders above one, as far as they are ours.
-fn open_path(folder: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    for folder in folder.ancestors() {
-        let Ok(metadata) = fs::metadata(folder) else { continue };
-        let mode = metadata.permissions().mode();
-        if mode & 0o001 == 0 && fs::set_permissions(folder, fs::Permissions::from_mode(mode | 0o111)).is_err() {
-            break;
-        }
-    }
 }
