@@ -246,7 +246,28 @@ impl Engine for JavaScript {
                 })
             }
             Shape::Value(value) => self.set_global(name, value),
-            Shape::Object { .. } => Err(Error::Unsupported(Unsupported { engine: NAME, what: "be offered an object (functions and values can be)".into() })),
+            Shape::Object { methods, .. } => {
+                // An object whose methods are host functions of their own; properties of the host's object are reached through them.
+                let mut numbers = Vec::new();
+                for method in methods {
+                    numbers.push((method.clone(), self.session.host.targets.len() as u32));
+                    self.session.host.targets.push(Target::Offer(format!("{name}\0{method}")));
+                }
+                self.session.with(|vm| {
+                    let mut set = |vm: &mut Vm<'_>| -> Guest<()> {
+                        let key = vm.key_of(name)?;
+                        let object = vm.new_object()?;
+                        for (method, number) in &numbers {
+                            let function = host_function(vm, *number)?;
+                            let key = vm.key_of(method)?;
+                            vm.heap.put(object, key, function, attribute::HIDDEN)?;
+                        }
+                        let global = vm.realm_cell(Realm::GLOBAL);
+                        vm.heap.put(global, key, Value::object(object), attribute::HIDDEN)
+                    };
+                    set(vm).map_err(|_| Error::State("the cell has no room for the offer".into()))
+                })
+            }
         }
     }
 
@@ -435,7 +456,15 @@ impl Vm<'_> {
                     let value = arguments.get(self, i);
                     list.push(self.transfer(value)?);
                 }
-                self.host.call = Some(HatchCall { target, operation: Operation::Call, arguments: list, block: None });
+                // A method of an offered object carries both names.
+                let (target, operation) = match &target {
+                    Target::Offer(name) if name.contains('\0') => {
+                        let (object, method) = name.split_once('\0').unwrap_or((name, ""));
+                        (Target::Offer(object.to_owned()), Operation::Method(method.to_owned()))
+                    }
+                    _ => (target, Operation::Call),
+                };
+                self.host.call = Some(HatchCall { target, operation, arguments: list, block: None });
                 Err(Signal::Stop(Pause::Host))
             }
         }

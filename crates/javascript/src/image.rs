@@ -91,6 +91,8 @@ fn build() -> std::result::Result<Image, String> {
         random: 0x9e37_79b9_7f4a_7c15,
         wanted: 0,
         reserve: i64::MAX / 4,
+        work: Vm::NO_WORK,
+        exit: Exit::Slice,
         spent: 0,
         host: &mut host,
     };

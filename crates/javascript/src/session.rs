@@ -169,6 +169,8 @@ impl Session {
             random: saved.random,
             wanted: self.wanted,
             reserve: 0,
+            work: Vm::NO_WORK,
+            exit: Exit::Slice,
             spent: self.spent,
             host: &mut self.host,
         };

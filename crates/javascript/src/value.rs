@@ -54,7 +54,7 @@ impl Value {
     /// A double of a computation that mostly stays fractional: canonical NaN, ints found only by the readers that care.
     #[inline(always)]
     pub(crate) fn number_fast(n: f64) -> Value {
-        Value::number(n)
+        Value::double(n)
     }
 
     pub(crate) fn unsigned(n: u32) -> Value {

@@ -208,6 +208,10 @@ pub(crate) struct Vm<'a> {
     pub(crate) random: u64,
     /// Fuel used and not paid for.
     pub(crate) wanted: i64,
+    /// What the running slow path does.
+    pub(crate) work: crate::interpret::Work,
+    /// How the last run ended.
+    pub(crate) exit: crate::interpret::Exit,
     /// Fuel the meter holds besides the slice.
     pub(crate) reserve: i64,
     /// Fuel spent in earlier slices of this cell: what time is derived from.

@@ -7,16 +7,24 @@ use oxc_allocator::Allocator;
 use oxc_span::SourceType;
 use proptest::prelude::*;
 
-/// Whether oxc accepts a text, early errors included. Only for small and harmless texts: it has no limits.
-fn oxc_accepts(source: &str, module: bool) -> bool {
+/// What oxc finds wrong with a text, early errors included. Only for small and harmless texts: it has no limits.
+fn oxc_complaints(source: &str, module: bool) -> Vec<String> {
     let allocator = Allocator::default();
     let kind = if module { SourceType::mjs() } else { SourceType::script() };
     let parsed = oxc_parser::Parser::new(&allocator, source, kind).parse();
-    if parsed.panicked || !parsed.diagnostics.is_empty() {
-        return false;
+    let mut complaints: Vec<String> = parsed.diagnostics.iter().map(ToString::to_string).collect();
+    if parsed.panicked && complaints.is_empty() {
+        complaints.push("panicked".to_owned());
     }
-    let checked = oxc_semantic::SemanticBuilder::new().with_check_syntax_error(true).build(&parsed.program);
-    checked.diagnostics.is_empty()
+    if complaints.is_empty() {
+        let checked = oxc_semantic::SemanticBuilder::new().with_check_syntax_error(true).build(&parsed.program);
+        complaints.extend(checked.diagnostics.iter().map(ToString::to_string));
+    }
+    complaints
+}
+
+fn oxc_accepts(source: &str, module: bool) -> bool {
+    oxc_complaints(source, module).is_empty()
 }
 
 fn parse(source: &str, goal: Goal) -> Result<(), Fault> {
@@ -260,9 +268,10 @@ fn a_refusal_at_any_point_stops_cleanly_and_the_parser_stays_usable() {
     assert_eq!(unit.words, expected.words);
 }
 
-/// Words from which random texts are made: what is special to some rule, and little else.
+/// Words from which random texts are made: what is special to some rule, and little else. (`let` alone, a
+/// name in sloppy code, oxc does not take everywhere.)
 const WORDS: &[&str] = &[
-    "a", "b", "let", "const", "var", "function", "async", "await", "yield", "of", "in", "=>", "=", "(", ")", "[", "]", "{",
+    "a", "b", "let a", "const", "var", "function", "async", "await", "yield", "of", "in", "=>", "=", "(", ")", "[", "]", "{",
     "}", ",", ";", ":", "?", ".", "?.", "...", "*", "**", "-", "++", "!", "1", "'s'", "class", "extends", "static", "get",
     "set", "#p", "new", "super", "this", "return", "for", "if", "else", "do", "while", "try", "catch", "finally", "switch",
     "case", "default", "break", "continue", "throw", "typeof", "delete", "eval", "arguments", "??", "||", "&&", "+=", "??=",
@@ -275,7 +284,7 @@ fn token_soup() -> impl Strategy<Value = String> {
 
 /// Programs that are mostly right.
 fn program() -> impl Strategy<Value = String> {
-    let name = proptest::sample::select(&["a", "b", "let", "yield", "await", "async", "of", "eval", "arguments", "x"][..]);
+    let name = proptest::sample::select(&["a", "b", "yield", "await", "async", "of", "eval", "arguments", "x"][..]);
     let expression = name.prop_map(str::to_owned).prop_recursive(4, 24, 3, |inner| {
         prop_oneof![
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{a} + {b}")),
@@ -315,7 +324,13 @@ fn program() -> impl Strategy<Value = String> {
 fn agree(source: &str) -> Result<(), TestCaseError> {
     for (goal, module) in [(Goal::Script, false), (Goal::Module, true)] {
         let ours = parse(source, goal);
-        let theirs = oxc_accepts(source, module);
+        let complaints = oxc_complaints(source, module);
+        // Sloppy code may assign to a call, which fails when it gets there: browsers need it, the standard
+        // allows it, oxc refuses it.
+        if ours.is_ok() && !module && complaints.iter().any(|text| text == "Cannot assign to this expression") {
+            continue;
+        }
+        let theirs = complaints.is_empty();
         prop_assert_eq!(ours.is_ok(), theirs, "{:?} ({:?}): oxc {}, we {:?}", source, goal, theirs, ours);
         if ours.is_ok() {
             let request = Request { goal, ..Request::default() };

@@ -90,7 +90,7 @@ pub(super) fn return_slow<'a>(vm: &mut Vm<'a>, value: Value) -> Flow<'a> {
             let fuel = vm.fuel.saturating_sub(std::mem::take(&mut vm.heap.debt) as i64);
             reload(vm, fuel)
         }
-        Ok(Some(exit)) => Err(exit),
+        Ok(Some(exit)) => vm.exit(exit),
         Err(signal) => super::signalled(vm, pc, fuel, super::price(Op::Return), signal),
     }
 }

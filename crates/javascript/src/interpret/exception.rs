@@ -17,7 +17,7 @@ op!(Throw(vm, regs, region, pc, fuel, word) {
 op!(Halt(vm, regs, region, pc, fuel, word) {
     vm.pc = pc;
     vm.fuel = fuel;
-    Err(Exit::Value(Value(regs.get(a(word)))))
+    vm.exit(Exit::Value(Value(regs.get(a(word)))))
 });
 
 impl<'a> Vm<'a> {

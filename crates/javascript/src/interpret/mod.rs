@@ -47,12 +47,16 @@ pub(crate) enum Exit {
 /// The plain loop is used where calls in tail position are not known to be jumps.
 const PLAIN: bool = cfg!(any(debug_assertions, miri, target_arch = "wasm32"));
 
+/// The run is over: the machine's `exit` says how. Empty, so that instructions return nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Left;
+
 #[cfg(not(any(debug_assertions, miri, target_arch = "wasm32")))]
-pub(crate) type Flow<'a> = std::result::Result<std::convert::Infallible, Exit>;
+pub(crate) type Flow<'a> = std::result::Result<std::convert::Infallible, Left>;
 
 /// What an instruction returns to the plain loop.
 #[cfg(any(debug_assertions, miri, target_arch = "wasm32"))]
-pub(crate) type Flow<'a> = std::result::Result<State<'a>, Exit>;
+pub(crate) type Flow<'a> = std::result::Result<State<'a>, Left>;
 
 /// Registers, code, pc, fuel between two instructions.
 #[allow(dead_code)]
@@ -152,16 +156,24 @@ pub(super) const fn imm8(word: u32) -> i32 {
 fn out_of_fuel<'a>(vm: &mut Vm<'a>, _regs: Registers<'a>, _code: Region<'a>, pc: u32, fuel: i64) -> Flow<'a> {
     vm.pc = pc;
     vm.fuel = fuel;
-    Err(Exit::Slice)
+    vm.exit(Exit::Slice)
 }
 
 /// The work of a slow path. Its result goes to the register `a` of the instruction unless it does so itself.
-pub(super) type Work = for<'a, 'b> fn(&'b mut Vm<'a>, u32) -> Result<()>;
+pub(crate) type Work = for<'a, 'b> fn(&'b mut Vm<'a>, u32) -> Result<()>;
 
 /// Runs a slow path of the instruction at `pc`, `width` bytes long, and goes on. A pushed frame delivers to register `a`.
+#[inline(always)]
+pub(super) fn slow<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, pc: u32, fuel: i64, work: Work) -> Flow<'a> {
+    // Through the machine: one argument more would not fit the registers, and the call would be no jump.
+    vm.work = work;
+    slow_work(vm, regs, code, pc, fuel)
+}
+
 #[cold]
 #[inline(never)]
-pub(super) fn slow<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, pc: u32, fuel: i64, work: Work) -> Flow<'a> {
+fn slow_work<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, pc: u32, fuel: i64) -> Flow<'a> {
+    let work = vm.work;
     let word = code.load_u32(pc);
     let row = &ROWS[usize::from(word as u8) % ROWS.len()];
     vm.pc = pc;
@@ -202,7 +214,7 @@ pub(super) fn signalled<'a>(vm: &mut Vm<'a>, pc: u32, fuel: i64, price: i64, sig
         Signal::Throw(value) => throw(vm, value),
         Signal::Stop(pause) => {
             vm.fuel = fuel.saturating_add(price);
-            Err(Exit::Pause(pause))
+            vm.exit(Exit::Pause(pause))
         }
         Signal::Collect(bytes) => match vm.make_room(bytes) {
             Ok(()) => {
@@ -213,9 +225,9 @@ pub(super) fn signalled<'a>(vm: &mut Vm<'a>, pc: u32, fuel: i64, price: i64, sig
             Err(Signal::Throw(value)) => throw(vm, value),
             Err(Signal::Stop(pause)) => {
                 vm.fuel = fuel.saturating_add(price);
-                Err(Exit::Pause(pause))
+                vm.exit(Exit::Pause(pause))
             }
-            Err(_) => Err(Exit::Pause(Pause::Internal)),
+            Err(_) => vm.exit(Exit::Pause(Pause::Internal)),
         },
     }
 }
@@ -229,8 +241,20 @@ pub(super) fn throw<'a>(vm: &mut Vm<'a>, value: Value) -> Flow<'a> {
             let fuel = vm.fuel;
             reload(vm, fuel)
         }
-        Some(exit) => Err(exit),
+        Some(exit) => vm.exit(exit),
     }
+}
+
+impl Vm<'_> {
+    /// Leaves the interpreter.
+    #[cold]
+    pub(super) fn exit<'x>(&mut self, exit: Exit) -> Flow<'x> {
+        self.exit = exit;
+        Err(Left)
+    }
+
+    /// The work of a machine that has none yet.
+    pub(crate) const NO_WORK: Work = |_, _| Ok(());
 }
 
 macro_rules! handlers {
@@ -267,7 +291,7 @@ crate::for_each_instruction!(handlers);
 fn invalid<'a>(vm: &mut Vm<'a>, _regs: Registers<'a>, _code: Region<'a>, pc: u32, fuel: i64) -> Flow<'a> {
     vm.pc = pc;
     vm.fuel = fuel;
-    Err(Exit::Pause(Pause::Internal))
+    vm.exit(Exit::Pause(Pause::Internal))
 }
 
 /// Runs until something ends it. The machine's `fp`, `pc` and `fuel` say where it starts and where it ended.
@@ -280,7 +304,7 @@ pub(crate) fn run(vm: &mut Vm<'_>) -> Exit {
 fn run_from(vm: &mut Vm<'_>, fuel: i64) -> Exit {
     const { assert!(!PLAIN) };
     match reload(vm, fuel) {
-        Err(exit) => exit,
+        Err(Left) => vm.exit,
         Ok(never) => match never {},
     }
 }
@@ -292,7 +316,7 @@ fn run_from(vm: &mut Vm<'_>, fuel: i64) -> Exit {
     loop {
         match flow {
             Ok((regs, code, pc, fuel)) => flow = HANDLERS[usize::from(code.load_u8(pc))](vm, regs, code, pc, fuel),
-            Err(exit) => return exit,
+            Err(Left) => return vm.exit,
         }
     }
 }
