@@ -241,8 +241,7 @@ impl Engine for RubyCell {
                 .collect::<Vec<_>>();
             let inputs = Wire::Hash(started);
             self.member.guest.begin(self.memory, self.output);
-            let order =
-                vec![Wire::Integer(order::PROGRAM), Wire::text(source), Wire::text(&program.name), Wire::Array(Vec::new()), inputs];
+            let order = vec![Wire::Integer(order::PROGRAM), Wire::text(source), Wire::text(&program.name), Wire::Array(Vec::new()), inputs];
             if let Err(error) = self.member.start(order) {
                 return Event::Stop(internal(error.to_string()));
             }
@@ -333,12 +332,7 @@ impl Engine for RubyCell {
         if let Some(report) = self.report.take() {
             extra.insert("report", Value::Text(report));
         }
-        Collected {
-            trace: std::mem::take(&mut self.trace),
-            memory_peak: self.member.guest.memory().0,
-            extra,
-            ..Collected::default()
-        }
+        Collected { trace: std::mem::take(&mut self.trace), memory_peak: self.member.guest.memory().0, extra, ..Collected::default() }
     }
 
     fn after(&self, stop: &Stop) -> cell::After {

@@ -78,11 +78,7 @@ struct Boxed {
 /// How an activation came to be.
 enum Activation {
     /// Started by the one below, or by the embedder at the bottom.
-    Started {
-        meter: Meter,
-        alarm: Option<Box<dyn Alarm>>,
-        before: Option<Arc<Frozen>>,
-    },
+    Started { meter: Meter, alarm: Option<Box<dyn Alarm>>, before: Option<Arc<Frozen>> },
     /// Runs something for the one below it, while it waits itself further down.
     Callback,
 }
@@ -123,7 +119,8 @@ impl Dead {
             Dead::Exit(code) => format!("it exited with {code}"),
             Dead::Memory => "it ran out of memory".into(),
             Dead::Output => "it wrote more than it may".into(),
-            Dead::Trap(text, _) | Dead::Stack(text, _) | Dead::Broken(text) => text.clone(),
+            Dead::Trap(text, frames) | Dead::Stack(text, frames) => format!("{text} in {}", frames.first().map_or("?", String::as_str)),
+            Dead::Broken(text) => text.clone(),
             Dead::Internal => "an error of the sandbox itself".into(),
         }
     }
@@ -466,14 +463,16 @@ impl Family {
 
     fn halted(&mut self, halt: Halt) -> Option<End> {
         let top = self.chain.len() - 1;
-        let started = self.chain.iter().rposition(|frame| {
-            frame.of == self.chain[top].of && matches!(frame.activation, Activation::Started { .. })
-        })?;
+        let started = self
+            .chain
+            .iter()
+            .rposition(|frame| frame.of == self.chain[top].of && matches!(frame.activation, Activation::Started { .. }))?;
         if halt == Halt::OutOfFuel {
             return if started == 0 { Some(End::Halted(halt)) } else { self.kill(started, halt) };
         }
         // The flag of the one that runs went up; whose clock it was, each one's own flag tells.
-        if (1..self.chain.len()).any(|index| index != started && self.expired(index).is_some()) || self.expired(0).is_some() && started != 0 {
+        if (1..self.chain.len()).any(|index| index != started && self.expired(index).is_some()) || self.expired(0).is_some() && started != 0
+        {
             if let Activation::Started { meter, .. } = &self.chain[started].activation {
                 meter.interrupt_handle().clear_time_out();
             }
@@ -486,7 +485,9 @@ impl Family {
         if started == 0 {
             return Some(End::Halted(halt));
         }
-        let busy_below = self.chain[started + 1..].iter().any(|frame| matches!(frame.activation, Activation::Callback) && frame.of != self.chain[started].of);
+        let busy_below = self.chain[started + 1..]
+            .iter()
+            .any(|frame| matches!(frame.activation, Activation::Callback) && frame.of != self.chain[started].of);
         if busy_below { None } else { self.kill(started, halt) }
     }
 
@@ -600,14 +601,18 @@ impl Family {
         };
         let reach = self.boxes.get(&top)?.reach.get(reference).copied();
         match reach {
-            None => self.refuse(top, &Failure::of_ours("dead", "Sandbox::DeadException", "this reference was released, or never lent to this sandbox")),
+            None => self.refuse(
+                top,
+                &Failure::of_ours("dead", "Sandbox::DeadException", "this reference was released, or never lent to this sandbox"),
+            ),
             Some(Reach { of, index }) => {
                 if let Some(why) = self.dead(of) {
                     let text = format!("the sandbox that this object lives in is dead: {why}");
                     return self.refuse(top, &Failure::of_ours("dead", "Sandbox::DeadException", text));
                 }
                 if self.chain.len() >= MAX_CHAIN {
-                    return self.refuse(top, &Failure::of_ours("transfer", "Sandbox::Exception", "sandboxes have called each other too deeply"));
+                    return self
+                        .refuse(top, &Failure::of_ours("transfer", "Sandbox::Exception", "sandboxes have called each other too deeply"));
                 }
                 let translated = arguments.into_iter().map(|argument| self.translate(argument, top, of)).collect::<Result<Vec<_>, _>>();
                 let block = block.map(|block| self.translate(block, top, of)).transpose();
@@ -680,7 +685,8 @@ impl Family {
         match result {
             Ok(value) => self.reply(top, Wire::from_argument(&value.into())),
             Err(error) => {
-                let failure = Failure { name: error.name, message: error.message, trace: Vec::new(), status: None, report: None, kind: None };
+                let failure =
+                    Failure { name: error.name, message: error.message, trace: Vec::new(), status: None, report: None, kind: None };
                 self.refuse(top, &failure)
             }
         }
@@ -785,7 +791,8 @@ impl Family {
             return self.refuse(top, &Failure::of_ours("dead", "Sandbox::DeadException", format!("the sandbox is dead: {why}")));
         }
         if self.chain.iter().any(|frame| frame.of == id) {
-            return self.refuse(top, &Failure::of_ours("transfer", "Sandbox::Exception", "the sandbox is in the middle of an order already"));
+            return self
+                .refuse(top, &Failure::of_ours("transfer", "Sandbox::Exception", "the sandbox is in the middle of an order already"));
         }
         let mut allowance = self.boxes.get(&id)?.allowance;
         read_limits(limits, &mut allowance);
@@ -812,7 +819,8 @@ impl Family {
         let mut allowance = Allowance { time: None, ..maker.allowance };
         read_limits(&options, &mut allowance);
         if let Some(memory) = options.get("memory").and_then(Wire::as_int) {
-            allowance.memory = u64::try_from(memory).map_err(|_| fail("memory: must be positive"))?.min(maker.allowance.memory.max(crate::MEMORY));
+            allowance.memory =
+                u64::try_from(memory).map_err(|_| fail("memory: must be positive"))?.min(maker.allowance.memory.max(crate::MEMORY));
         }
         let least = self.ruby.least_memory();
         if allowance.memory < least {

@@ -228,7 +228,9 @@ fn fetch(options: &PrepareOptions) -> Result<Vec<u8>, Error> {
             .arg(format!("{PACKAGE}@{VERSION}"))
             .current_dir(&folder)
             .output()
-            .map_err(|error| Error::Host(format!("cannot run {}: {error}; npm is needed once, to fetch {PACKAGE}", options.npm.display())))?;
+            .map_err(|error| {
+                Error::Host(format!("cannot run {}: {error}; npm is needed once, to fetch {PACKAGE}", options.npm.display()))
+            })?;
         if !run.status.success() {
             let text = String::from_utf8_lossy(&run.stderr);
             return Err(Error::Host(format!("npm could not fetch {PACKAGE} {VERSION}: {}", text.trim())));

@@ -25,7 +25,6 @@ mod wire;
 
 pub use engine::{FrozenRuby, RubyCell};
 pub use family::{BoxUsage, HostObject};
+pub use image::{PACKAGE, PrepareOptions, Progress, Ruby, VERSION, load, prepare, read_only};
 pub use sandbox::{Answer, Group, MEMORY, Options, Sandbox, Snapshot};
 pub use wasm::{Clock as GuestClock, MemoryFolder, Mount, Random, World};
-pub use image::{PACKAGE, PrepareOptions, Progress, Ruby, VERSION, load, prepare, read_only};
-

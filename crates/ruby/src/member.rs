@@ -41,9 +41,22 @@ pub(crate) enum Said {
     Ready,
     Value(Wire),
     Error(Failure),
-    Call { target: Wire, method: Option<String>, arguments: Vec<Wire>, block: Option<Wire> },
-    Offer { name: String, method: Option<String>, arguments: Vec<Wire>, block: Option<Wire> },
-    Box { verb: String, arguments: Vec<Wire> },
+    Call {
+        target: Wire,
+        method: Option<String>,
+        arguments: Vec<Wire>,
+        block: Option<Wire>,
+    },
+    Offer {
+        name: String,
+        method: Option<String>,
+        arguments: Vec<Wire>,
+        block: Option<Wire>,
+    },
+    Box {
+        verb: String,
+        arguments: Vec<Wire>,
+    },
     Abandon,
 }
 

@@ -266,15 +266,8 @@ impl Sandbox {
 
     fn answer(&mut self, end: End) -> Answer {
         let (stdout, stderr) = self.family.take_output(self.id);
-        let mut answer = Answer {
-            stop: Stop::Finished(0),
-            value: None,
-            class: None,
-            report: None,
-            stdout,
-            stderr,
-            usage: self.family.usage(self.id),
-        };
+        let mut answer =
+            Answer { stop: Stop::Finished(0), value: None, class: None, report: None, stdout, stderr, usage: self.family.usage(self.id) };
         match end {
             End::Value(Wire::Own { class, .. } | Wire::Lent { class, .. }) => answer.class = Some(class),
             End::Value(value) => match value.into_argument().and_then(cell::Argument::into_value) {
@@ -312,7 +305,7 @@ pub(crate) fn stop_of(dead: &Dead) -> Stop {
         Dead::Memory => Stop::OutOfMemory,
         Dead::Output => Stop::OutputFull,
         Dead::Stack(text, _) => Stop::Trapped(Trap::new(TrapKind::StackOverflow, text.clone())),
-        Dead::Trap(text, _) => Stop::Trapped(Trap::new(TrapKind::Wasm, text.clone())),
+        Dead::Trap(text, frames) => Stop::Trapped(Trap::new(TrapKind::Wasm, format!("{text} in {frames:?}"))),
         Dead::Broken(text) => Stop::Trapped(Trap::new(TrapKind::BadHatchCall, text.clone())),
         Dead::Internal => Stop::Trapped(Trap::new(TrapKind::Internal, "a fault of ours, please report it")),
     }

@@ -28,9 +28,15 @@ pub(crate) enum Wire {
     Array(Vec<Wire>),
     Hash(Vec<(Wire, Wire)>),
     /// An object of the sender's own (towards the host), or of the receiver's own (from the host): an entry of its table.
-    Own { index: u32, class: String },
+    Own {
+        index: u32,
+        class: String,
+    },
     /// An object of the outside that the box holds a reference to. The class is what the box may call it.
-    Lent { reference: Ref, class: String },
+    Lent {
+        reference: Ref,
+        class: String,
+    },
 }
 
 /// Why bytes are no message.
@@ -157,9 +163,7 @@ impl Wire {
     pub(crate) fn try_map_refs<E>(self, visit: &mut impl FnMut(Wire) -> Result<Wire, E>) -> Result<Wire, E> {
         Ok(match self {
             Wire::Own { .. } | Wire::Lent { .. } => return visit(self),
-            Wire::Array(items) => {
-                Wire::Array(items.into_iter().map(|item| item.try_map_refs(visit)).collect::<Result<_, _>>()?)
-            }
+            Wire::Array(items) => Wire::Array(items.into_iter().map(|item| item.try_map_refs(visit)).collect::<Result<_, _>>()?),
             Wire::Hash(entries) => Wire::Hash(
                 entries
                     .into_iter()
@@ -177,9 +181,9 @@ impl Wire {
             Argument::Lent(reference) => Wire::Lent { reference: *reference, class: String::new() },
             Argument::Own(reference) => Wire::Own { index: reference.index, class: String::new() },
             Argument::List(items) => Wire::Array(items.iter().map(Wire::from_argument).collect()),
-            Argument::Map(entries) => Wire::Hash(
-                entries.iter().map(|(key, value)| (Wire::Text(key.clone()), Wire::from_argument(value))).collect(),
-            ),
+            Argument::Map(entries) => {
+                Wire::Hash(entries.iter().map(|(key, value)| (Wire::Text(key.clone()), Wire::from_argument(value))).collect())
+            }
         }
     }
 

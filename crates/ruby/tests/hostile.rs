@@ -144,9 +144,8 @@ fn a_stop_for_fuel_suspends_and_nothing_of_the_box_runs_after_it_is_dropped() {
 
 #[test]
 fn a_timeout_stops_what_rescues_everything() {
-    let mut guest = ruby()
-        .sandbox(Options { timeout: Some(Duration::from_millis(100)), clock: Some(clock()), fuel: None, ..Options::safe() })
-        .unwrap();
+    let mut guest =
+        ruby().sandbox(Options { timeout: Some(Duration::from_millis(100)), clock: Some(clock()), fuel: None, ..Options::safe() }).unwrap();
     let answer = guest.eval("def again = (begin; loop {}; rescue Exception; again; ensure; again; end)\nagain").unwrap();
     assert_eq!(answer.stop, Stop::OutOfTime);
 }

@@ -57,8 +57,11 @@ fn run(path: &Path) -> Result<(), String> {
 #[test]
 fn every_case_passes() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/master");
-    let mut cases: Vec<_> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|it| it == "rb")).collect();
+    let mut cases: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|it| it == "rb"))
+        .collect();
     cases.sort();
     assert!(cases.len() > 5, "the cases are there");
     let only = std::env::var("OUBLIETTE_TEST_CASE").ok();

@@ -42,7 +42,10 @@ impl Cache {
         let metadata = fs::metadata(folder)?;
         let me = fs::metadata("/proc/self").map_or_else(|_| metadata.uid(), |process| process.uid());
         if metadata.uid() != me || metadata.permissions().mode() & 0o077 != 0 {
-            return Err(Error::Damaged(format!("the cache folder {} must belong to you and be closed to others (chmod 700)", folder.display())));
+            return Err(Error::Damaged(format!(
+                "the cache folder {} must belong to you and be closed to others (chmod 700)",
+                folder.display()
+            )));
         }
         let path = folder.join("secret");
         let secret = match read_secret(&path)? {

@@ -60,12 +60,7 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup {
-            world: World::default(),
-            memory: cell::Limits::MEMORY,
-            output: Some(cell::Limits::OUTPUT),
-            extra: Box::new(()),
-        }
+        Setup { world: World::default(), memory: cell::Limits::MEMORY, output: Some(cell::Limits::OUTPUT), extra: Box::new(()) }
     }
 }
 
@@ -122,7 +117,7 @@ impl Frozen {
     pub fn load(from: &mut dyn std::io::Read) -> Result<Frozen, Error> {
         let damaged = |why: &str| Error::Damaged(format!("a frozen instance: {why}"));
         let head: Head = cell::read_header(from)?;
-        if head.size > MAX_MEMORY || head.size % (64 << 10) != 0 {
+        if head.size > MAX_MEMORY || !head.size.is_multiple_of(64 << 10) {
             return Err(damaged("its memory has an impossible size"));
         }
         let mut pages = Vec::new();
@@ -231,9 +226,7 @@ fn thaw(store: &mut Store<State>, instance: &Instance, frozen: &Frozen) -> wasmt
         }
     }
     for (name, bits) in &frozen.globals {
-        let global = instance
-            .get_global(store.as_context_mut(), name)
-            .ok_or_else(|| wasmtime::format_err!("a frozen global is gone"))?;
+        let global = instance.get_global(store.as_context_mut(), name).ok_or_else(|| wasmtime::format_err!("a frozen global is gone"))?;
         let value = match global.get(store.as_context_mut()) {
             Val::I32(_) => Val::I32((*bits as u32).cast_signed()),
             Val::I64(_) => Val::I64(bits.cast_signed()),
@@ -391,9 +384,8 @@ impl Guest {
                 mailbox.console = std::mem::take(&mut self.console);
             }
             // Whatever unwinds here is a fault of ours: the guest is lost, the process is not.
-            let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-            }));
+            let polled =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(Waker::noop()))));
             let (outgoing, total, napping) = {
                 let mut mailbox = self.shared.lock();
                 self.console = std::mem::take(&mut mailbox.console);
@@ -456,9 +448,9 @@ fn over(error: &wasmtime::Error) -> Over {
     if error.is::<NotStarted>() {
         return Over::Start(format!("{error:#}"));
     }
-    let frames = error.downcast_ref::<wasmtime::WasmBacktrace>().map(|trace| {
-        trace.frames().iter().take(64).map(|frame| frame.func_name().unwrap_or("?").to_owned()).collect()
-    });
+    let frames = error
+        .downcast_ref::<wasmtime::WasmBacktrace>()
+        .map(|trace| trace.frames().iter().take(64).map(|frame| frame.func_name().map_or_else(|| format!("function {}", frame.func_index()), str::to_owned)).collect());
     let trap = error.downcast_ref::<wasmtime::Trap>().copied();
     let message = trap.map_or_else(|| error.root_cause().to_string(), |trap| trap.to_string());
     Over::Trap(trap, message, frames.unwrap_or_default())

@@ -96,10 +96,8 @@ impl Program {
         let globals = read_globals(&mut guest)?;
         drop(guest);
         progress("freezing its memory");
-        let globals: Vec<(u32, u64)> = globals
-            .iter()
-            .filter_map(|(name, bits)| Some((name.strip_prefix(GLOBAL_PREFIX)?.parse().ok()?, *bits)))
-            .collect();
+        let globals: Vec<(u32, u64)> =
+            globals.iter().filter_map(|(name, bits)| Some((name.strip_prefix(GLOBAL_PREFIX)?.parse().ok()?, *bits))).collect();
         let baked = rewrite::rewrite(wasm, Some(&Image { memory: &memory, globals: &globals, note: &note }))?;
         let baked = rewrite::rewrite(&baked, None)?;
         drop(memory);

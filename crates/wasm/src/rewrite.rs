@@ -137,7 +137,9 @@ pub(crate) fn rewrite(wasm: &[u8], image: Option<&Image<'_>>) -> Result<Vec<u8>,
                     let (ty, init) = match (global.ty.content_type, baked) {
                         (ValType::I32, Some((_, bits))) => (wasm_encoder::ValType::I32, ConstExpr::i32_const((*bits as u32).cast_signed())),
                         (ValType::I64, Some((_, bits))) => (wasm_encoder::ValType::I64, ConstExpr::i64_const(bits.cast_signed())),
-                        (ValType::F32, Some((_, bits))) => (wasm_encoder::ValType::F32, ConstExpr::f32_const(f32::from_bits(*bits as u32).into())),
+                        (ValType::F32, Some((_, bits))) => {
+                            (wasm_encoder::ValType::F32, ConstExpr::f32_const(f32::from_bits(*bits as u32).into()))
+                        }
                         (ValType::F64, Some((_, bits))) => (wasm_encoder::ValType::F64, ConstExpr::f64_const(f64::from_bits(*bits).into())),
                         (ValType::I32, None) => (wasm_encoder::ValType::I32, ConstExpr::raw(bytes.iter().copied())),
                         (ValType::I64, None) => (wasm_encoder::ValType::I64, ConstExpr::raw(bytes.iter().copied())),
@@ -146,10 +148,7 @@ pub(crate) fn rewrite(wasm: &[u8], image: Option<&Image<'_>>) -> Result<Vec<u8>,
                         _ if image.is_some() => return Err(Error::Program("a global of this program cannot be frozen".into())),
                         _ => (wasm_encoder::ValType::I32, ConstExpr::i32_const(0)),
                     };
-                    globals.global(
-                        wasm_encoder::GlobalType { val_type: ty, mutable: global.ty.mutable, shared: global.ty.shared },
-                        &init,
-                    );
+                    globals.global(wasm_encoder::GlobalType { val_type: ty, mutable: global.ty.mutable, shared: global.ty.shared }, &init);
                 }
                 if image.is_some() {
                     module.section(&globals);

@@ -131,10 +131,7 @@ pub(crate) fn used(caller: &Caller<'_, State>) -> wasmtime::Result<u64> {
 
 async fn give_way() {
     let mut first = true;
-    poll_fn(move |_| {
-        if std::mem::take(&mut first) { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
+    poll_fn(move |_| if std::mem::take(&mut first) { Poll::Pending } else { Poll::Ready(()) }).await;
 }
 
 /// Gives way, when much native work is owed, so that the driver can charge for it.

@@ -37,6 +37,7 @@ pub(super) struct Host<'a> {
     cost: u64,
 }
 
+#[allow(clippy::too_many_arguments, reason = "the calls have the parameters that WASI gives them")]
 impl Host<'_> {
     fn bytes(&self, at: u32, length: u32) -> Result<&[u8], Errno> {
         let (at, length) = (at as usize, length as usize);
@@ -538,10 +539,7 @@ fn file_type(kind: Kind) -> u8 {
 }
 
 /// Runs one call against the caller's memory and process, and pays for it.
-fn enter<R>(
-    caller: &mut Caller<'_, State>,
-    body: impl FnOnce(&mut Host<'_>) -> Result<R, Fault>,
-) -> wasmtime::Result<Result<R, i32>> {
+fn enter<R>(caller: &mut Caller<'_, State>, body: impl FnOnce(&mut Host<'_>) -> Result<R, Fault>) -> wasmtime::Result<Result<R, i32>> {
     let fuel = crate::state::used(&*caller)?;
     let Some(memory) = caller.data().memory else { return Ok(Err(i32::from(Errno::FAULT.0))) };
     let (memory, state) = memory.data_and_store_mut(caller);
@@ -642,12 +640,8 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         // The parameters differ, the answer does not: there are no sockets.
         match name {
             "sock_accept" => linker.func_wrap(MODULE, name, |_: i32, _: i32, _: i32| i32::from(Errno::NOSYS.0))?,
-            "sock_recv" => {
-                linker.func_wrap(MODULE, name, |_: i32, _: i32, _: i32, _: i32, _: i32, _: i32| i32::from(Errno::NOSYS.0))?
-            }
-            "sock_send" => {
-                linker.func_wrap(MODULE, name, |_: i32, _: i32, _: i32, _: i32, _: i32| i32::from(Errno::NOSYS.0))?
-            }
+            "sock_recv" => linker.func_wrap(MODULE, name, |_: i32, _: i32, _: i32, _: i32, _: i32, _: i32| i32::from(Errno::NOSYS.0))?,
+            "sock_send" => linker.func_wrap(MODULE, name, |_: i32, _: i32, _: i32, _: i32, _: i32| i32::from(Errno::NOSYS.0))?,
             _ => linker.func_wrap(MODULE, name, |_: i32, _: i32| i32::from(Errno::NOSYS.0))?,
         };
     }

@@ -339,9 +339,7 @@ impl MemoryFolder {
         let node = match self.find(path) {
             Ok(_) if want.create && want.exclusive => return Err(Errno::EXIST),
             Ok(node) => node,
-            Err(Errno::NOENT) if want.create && !want.folder => {
-                self.add(path, Content::File(Arc::default()))?
-            }
+            Err(Errno::NOENT) if want.create && !want.folder => self.add(path, Content::File(Arc::default()))?,
             Err(error) => return Err(error),
         };
         match &self.nodes[node].content {
@@ -390,10 +388,9 @@ impl MemoryFolder {
 
     fn list(&self, path: &[String]) -> Result<Vec<(String, Kind, u64)>, Errno> {
         match &self.nodes[self.find(path)?].content {
-            Content::Folder(names) => names
-                .iter()
-                .map(|(name, node)| Ok((name.clone(), self.stat(*node)?.kind, *node as u64 + 1)))
-                .collect(),
+            Content::Folder(names) => {
+                names.iter().map(|(name, node)| Ok((name.clone(), self.stat(*node)?.kind, *node as u64 + 1))).collect()
+            }
             _ => Err(Errno::NOTDIR),
         }
     }

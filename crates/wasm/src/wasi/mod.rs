@@ -62,10 +62,20 @@ enum Body {
 
 #[derive(Clone, Debug)]
 enum Descriptor {
-    Stdin { position: u64 },
+    Stdin {
+        position: u64,
+    },
     Output(cell::Stream),
     /// A file or folder of a mount. `preopened` are those that exist from the start.
-    Entry { mount: usize, path: Vec<String>, body: Body, position: u64, append: bool, write: bool, preopened: bool },
+    Entry {
+        mount: usize,
+        path: Vec<String>,
+        body: Body,
+        position: u64,
+        append: bool,
+        write: bool,
+        preopened: bool,
+    },
 }
 
 /// The state of one guest's process. Cloned with its cell.
@@ -92,7 +102,8 @@ impl Process {
             root.seal();
             world.mounts.insert(0, ("/".into(), Mount::Memory(root)));
         }
-        let points = world.mounts.iter().map(|(path, _)| files::resolve(&[], path.trim_start_matches('/').as_bytes()).unwrap_or_default()).collect();
+        let points =
+            world.mounts.iter().map(|(path, _)| files::resolve(&[], path.trim_start_matches('/').as_bytes()).unwrap_or_default()).collect();
         let descriptors = vec![
             Some(Descriptor::Stdin { position: 0 }),
             Some(Descriptor::Output(cell::Stream::Out)),
@@ -270,9 +281,7 @@ impl Process {
     /// Writes to a file in memory, at `at` or where the descriptor stands.
     fn write(&mut self, fd: u32, at: Option<u64>, data: &[u8]) -> Result<usize, Errno> {
         let (mount, body, position, append) = match self.get(fd)? {
-            Descriptor::Entry { mount, body, position, append, write: true, .. } => {
-                (*mount, body.clone(), *position, *append)
-            }
+            Descriptor::Entry { mount, body, position, append, write: true, .. } => (*mount, body.clone(), *position, *append),
             _ => return Err(Errno::BADF),
         };
         let Body::Memory(node) = body else { return Err(Errno::ISDIR) };
