@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use oubliette::{Receipt, Recording, Report};
 
-use crate::{files, present};
+use crate::{files, present, resources};
 
 /// `oubliette replay`
 #[derive(Args, Debug)]
@@ -44,7 +44,8 @@ fn load(path: &std::path::Path) -> Result<Recording> {
 
 /// Runs a recording again; the exit status is the guest's if it went the same way.
 pub(crate) fn replay(args: &ReplayArgs) -> Result<ExitCode> {
-    let replayed = load(&args.recording)?.replay()?;
+    let recording = load(&args.recording)?;
+    let replayed = recording.replay(&resources::for_kind(recording.request.guest.kind())?)?;
     if args.json {
         println!("{}", Report::new(&replayed.outcome, true, true).to_json()?);
     } else {
@@ -70,6 +71,7 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<ExitCode> {
     let verdict = receipt.verify(
         |needed| files::find_needed(needed, &args.files, &folders).map_err(|error| oubliette::Error::Invalid(format!("{error:#}"))),
         recording.as_ref(),
+        &resources::for_kind(receipt.kind())?,
     )?;
     if verdict.differences.is_empty() {
         println!("the receipt holds: running again gave the same output, state, fuel and stop");

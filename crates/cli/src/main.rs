@@ -11,6 +11,7 @@ mod files;
 mod inspect;
 mod present;
 mod quantities;
+mod resources;
 mod run;
 mod toolchain;
 mod watch;

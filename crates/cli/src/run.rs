@@ -14,7 +14,7 @@ use oubliette::{
 };
 
 use crate::watch::{self, Watch};
-use crate::{files, present, quantities};
+use crate::{files, present, quantities, resources};
 
 /// Flags that mean the same for every cell.
 #[derive(Args, Debug, Clone)]
@@ -114,6 +114,9 @@ pub(crate) struct Job {
     /// How instructions are run (moxie)
     #[arg(long, value_enum, default_value = "auto", hide_default_value = true)]
     engine: Engine,
+    /// Arguments for the program (wasm, machine)
+    #[arg(last = true, value_name = "ARGUMENT")]
+    arguments: Vec<String>,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -182,6 +185,11 @@ impl Job {
                     Engine::Auto => moxie::Tier::Auto,
                 };
             }
+            Guest::Wasm { arguments } | Guest::Machine { arguments, .. } => arguments.clone_from(&self.arguments),
+            Guest::Ruby => {}
+        }
+        if !self.arguments.is_empty() && matches!(kind, CellKind::Moxie | CellKind::Ruby) {
+            bail!("the {} cell takes no arguments: give data with -d", kind.name());
         }
         Ok(Request { task: Task { programs, inputs, state }, limits: self.common.limits(), offers: self.common.offers(), guest })
     }
@@ -202,8 +210,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
         let outcome = watch::run(&request, &args.watch)?;
         return deliver(args, outcome, &request);
     }
-    let mut cell = request.open()?;
+    let mut cell = request.open(&resources::for_kind(request.guest.kind())?)?;
     if args.record.is_some() {
+        if request.guest.kind() == CellKind::Machine {
+            bail!("a machine's run cannot be recorded: what happens inside depends on more than what passes the hatch");
+        }
         cell.record();
     }
     let outcome = drive(&mut *cell, args.job.common.json)?;
@@ -301,7 +312,7 @@ impl Drop for Display {
 /// Puts output, state and report where they were asked for.
 fn deliver(args: &RunArgs, mut outcome: Outcome, request: &Request) -> Result<ExitCode> {
     // A run that was stopped has addresses only: looking names up takes time that an embedder who goes on would rather not spend.
-    if !outcome.trace.is_empty() && outcome.trace.iter().all(|frame| frame.function.is_none()) {
+    if request.guest.kind() == CellKind::Moxie && !outcome.trace.is_empty() && outcome.trace.iter().all(|frame| frame.function.is_none()) {
         outcome.trace = watch::symbols(request).explain(&outcome.trace);
     }
     let outcome = &outcome;

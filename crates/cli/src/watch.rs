@@ -55,7 +55,9 @@ pub(crate) fn symbols(request: &Request) -> Symbols {
 
 /// Runs a request and looks on.
 pub(crate) fn run(request: &Request, watch: &Watch) -> Result<Outcome> {
-    let Guest::Moxie(options) = &request.guest;
+    let Guest::Moxie(options) = &request.guest else {
+        bail!("-t, -g and -p look into moxie cells, and this is a {} cell", request.guest.kind().name());
+    };
     let mut limits = request.limits;
     if watch.gdb.is_some() && limits.wall == oubliette::Bound::Default {
         // A person at a debugger is slow.

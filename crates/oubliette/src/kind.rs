@@ -11,6 +11,12 @@ use serde::{Deserialize, Serialize};
 pub enum CellKind {
     /// 32-bit ELF programs for the Moxie CPU.
     Moxie,
+    /// WASI programs.
+    Wasm,
+    /// Ruby programs, in CRuby.
+    Ruby,
+    /// Programs in any language, in a Linux machine of their own.
+    Machine,
 }
 
 /// `EM_MOXIE`, and the number that tool chains used before it was assigned.
@@ -18,12 +24,15 @@ const MOXIE_MACHINES: [u16; 2] = [223, 0xfeed];
 
 impl CellKind {
     /// Every kind that this build has.
-    pub const ALL: [Self; 1] = [Self::Moxie];
+    pub const ALL: [Self; 4] = [Self::Moxie, Self::Wasm, Self::Ruby, Self::Machine];
 
     /// The name that `--cell` takes and outcomes carry.
     pub fn name(self) -> &'static str {
         match self {
             Self::Moxie => "moxie",
+            Self::Wasm => "wasm",
+            Self::Ruby => "ruby",
+            Self::Machine => "machine",
         }
     }
 
@@ -32,10 +41,10 @@ impl CellKind {
     /// # Errors
     /// [`Error::Invalid`] that lists the kinds there are.
     pub fn from_name(name: &str) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
-            let names: Vec<_> = Self::ALL.iter().map(|kind| kind.name()).collect();
-            Error::Invalid(format!("there is no `{name}` cell; there are: {}", names.join(", ")))
-        })
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or_else(|| Error::Invalid(format!("there is no `{name}` cell; there are: {}", Self::names())))
     }
 
     /// Looks at a program's first bytes, then at its name.
@@ -56,11 +65,28 @@ impl CellKind {
                 None => Err(Error::Program(format!("`{name}` is an ELF file cut short"))),
             };
         }
+        if bytes.starts_with(b"\0asm") {
+            return Ok(Self::Wasm);
+        }
         let extension = Path::new(name).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        if extension == "rb" {
+            return Ok(Self::Ruby);
+        }
+        let languages = machine::catalogue::Catalogue::built_in().map_err(|error| Error::Host(error.to_string()))?;
+        if languages.by_file(name).is_some() {
+            return Ok(Self::Machine);
+        }
         Err(Error::Program(match extension {
-            "" => format!("cannot tell what kind of program `{name}` is: choose with --cell (moxie)"),
-            extension => format!("no cell here runs `.{extension}` files (`{name}`): choose one with --cell (moxie) if the name misleads"),
+            "" => format!("cannot tell what kind of program `{name}` is: choose with --cell ({})", Self::names()),
+            extension => format!(
+                "no cell here runs `.{extension}` files (`{name}`): choose one with --cell ({}) if the name misleads",
+                Self::names()
+            ),
         }))
+    }
+
+    fn names() -> String {
+        Self::ALL.map(Self::name).join(", ")
     }
 }
 
@@ -82,7 +108,14 @@ mod tests {
         }
         assert!(CellKind::detect("x", &elf(62)).unwrap_err().to_string().contains("number 62"));
         assert!(CellKind::detect("x", &elf(223)[..10]).unwrap_err().to_string().contains("cut short"));
-        assert!(CellKind::detect("notes.txt", b"hello").unwrap_err().to_string().contains(".txt"));
+        assert!(CellKind::detect("notes.xyz", b"hello").unwrap_err().to_string().contains(".xyz"));
+    }
+
+    #[test]
+    fn other_programs_are_known_by_their_first_bytes_or_their_names() {
+        assert_eq!(CellKind::detect("x", b"\0asm\x01\0\0\0").unwrap(), CellKind::Wasm);
+        assert_eq!(CellKind::detect("page.rb", b"puts 1").unwrap(), CellKind::Ruby);
+        assert_eq!(CellKind::detect("hello.c", b"int main;").unwrap(), CellKind::Machine);
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub use offers::Standard;
 pub use receipt::{Hashed, Receipt, Verdict};
 pub use recording::{Ending, Recording, Replayed};
 pub use report::{Json, Report, sha256};
-pub use request::{Guest, Request};
+pub use request::{Guest, Request, Resources};
 
 impl Kind for ::moxie::Moxie {
     type Options = ::moxie::Options;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use cell::{Error, Input, Limits, Outcome, Task};
 use serde::{Deserialize, Serialize};
 
+use crate::kind::CellKind;
 use crate::offers::Standard;
 use crate::recording::{Ending, Recording};
 use crate::report::sha256;
-use crate::request::{Guest, Request};
+use crate::request::{Guest, Request, Resources};
 
 /// Version of the format.
 const VERSION: u32 = 1;
@@ -116,6 +117,11 @@ impl Receipt {
         self.programs.iter().chain(&self.inputs).chain(&self.state)
     }
 
+    /// The kind of cell that the run was in.
+    pub fn kind(&self) -> CellKind {
+        self.guest.kind()
+    }
+
     /// Whether a recording is needed to run again.
     pub fn needs_recording(&self) -> bool {
         self.journal.is_some()
@@ -166,7 +172,7 @@ impl Receipt {
         };
         let mut request = request;
         request.limits.wall = cell::Bound::Unlimited;
-        let mut cell = request.open()?;
+        let mut cell = request.open(resources)?;
         if let Some(journal) = journal {
             cell.replay(journal);
         }

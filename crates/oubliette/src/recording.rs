@@ -6,7 +6,7 @@ use cell::{Error, Journal, Outcome, Stop};
 use serde::{Deserialize, Serialize};
 
 use crate::report::sha256;
-use crate::request::Request;
+use crate::request::{Request, Resources};
 
 const KIND: &str = "recording";
 const VERSION: u32 = 1;
@@ -118,11 +118,11 @@ impl Recording {
     ///
     /// # Errors
     /// Misuse or a failure of the host; a run that goes another way is in [`Replayed::differences`].
-    pub fn replay(&self) -> Result<Replayed, Error> {
+    pub fn replay(&self, resources: &Resources) -> Result<Replayed, Error> {
         let mut request = self.request.clone();
         // The journal repeats what the clock did; a clock of today's must not add to it.
         request.limits.wall = cell::Bound::Unlimited;
-        let mut cell = request.open()?;
+        let mut cell = request.open(resources)?;
         cell.replay(self.journal.clone());
         let outcome = cell.run()?;
         let differences = self.end.differences(&Ending::of(&outcome));

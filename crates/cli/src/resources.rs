@@ -1,0 +1,50 @@
+//! What cells need of this machine: caches, Ruby's image, virtual machines. Found, or made with a word on what is being done.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use oubliette::{CellKind, Resources};
+
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// The user's cache folder for us.
+fn cache() -> PathBuf {
+    variable("OUBLIETTE_CACHE")
+        .unwrap_or_else(|| ruby::PrepareOptions::default_cache(variable("HOME").as_deref(), variable("XDG_CACHE_HOME").as_deref()))
+}
+
+/// The user's data folder for us: images and frozen machines.
+pub(crate) fn data() -> Result<PathBuf> {
+    variable("OUBLIETTE_DATA")
+        .or_else(|| variable("XDG_DATA_HOME").map(|folder| folder.join("oubliette")))
+        .or_else(|| variable("HOME").map(|folder| folder.join(".local/share/oubliette")))
+        .context("there is no home directory: name a data folder with OUBLIETTE_DATA")
+}
+
+/// What a cell of this kind needs.
+pub(crate) fn for_kind(kind: CellKind) -> Result<Resources> {
+    let mut resources = Resources::default();
+    match kind {
+        CellKind::Moxie => {}
+        CellKind::Wasm => {
+            let folder = cache().join("wasm");
+            resources.wasm_cache =
+                Some(wasm::Cache::open(&folder).with_context(|| format!("cannot use the cache `{}`", folder.display()))?);
+        }
+        CellKind::Ruby => {
+            let options = ruby::PrepareOptions::new(cache().join("ruby"));
+            let ruby = ruby::prepare(&options, &mut |progress| {
+                eprintln!("preparing Ruby once, step {} of {}: {}", progress.step, progress.of, progress.what)
+            });
+            resources.ruby = Some(ruby.context("Ruby could not be prepared")?);
+        }
+        CellKind::Machine => {
+            let template = machine::Template::open(&machine::Config::new(data()?)).map_err(|error| anyhow::anyhow!("{error}"))?;
+            resources.machines = Some(Arc::new(template));
+        }
+    }
+    Ok(resources)
+}
