@@ -18,7 +18,12 @@ fn main() {
             continue;
         }
         for (number, function) in unit.functions.iter().enumerate() {
-            println!("function {number} {:?}: {} registers, {} parameters", unit.text(function.name), function.registers, function.parameters);
+            println!(
+                "function {number} {:?}: {} registers, {} parameters",
+                unit.text(function.name),
+                function.registers,
+                function.parameters
+            );
             for capture in &unit.captures[function.captures.start as usize..function.captures.end as usize] {
                 println!("  captures {capture:?}");
             }

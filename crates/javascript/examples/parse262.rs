@@ -35,7 +35,11 @@ fn header(text: &str) -> Header {
     let end = text[start..].find("---*/").map_or(start, |at| at + start);
     let yaml = text[start..end].replace("\r\n", "\n").replace('\r', "\n");
     // One line in brackets, or a line for each.
-    let flags: String = yaml.find("flags:").map_or("", |at| &yaml[at..]).lines().enumerate()
+    let flags: String = yaml
+        .find("flags:")
+        .map_or("", |at| &yaml[at..])
+        .lines()
+        .enumerate()
         .take_while(|(n, line)| *n == 0 || line.trim_start().starts_with('-'))
         .flat_map(|(_, line)| [line, " "])
         .collect();

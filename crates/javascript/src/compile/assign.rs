@@ -12,11 +12,26 @@ pub(super) enum Target {
     /// A variable, a pattern: nothing to evaluate beforehand.
     Later,
     /// A variable that was looked for in objects: the object (or undefined) is in the register.
-    Dynamic { object: Reg },
-    Field { object: Reg, name: Atom },
-    Element { object: Reg, key: Reg },
-    Private { object: Reg, name: Reg },
-    Super { key: Reg, this: Reg, function: Reg },
+    Dynamic {
+        object: Reg,
+    },
+    Field {
+        object: Reg,
+        name: Atom,
+    },
+    Element {
+        object: Reg,
+        key: Reg,
+    },
+    Private {
+        object: Reg,
+        name: Reg,
+    },
+    Super {
+        key: Reg,
+        this: Reg,
+        function: Reg,
+    },
     /// A call: evaluating it was all there is, then assigning fails.
     Invalid,
 }
@@ -223,11 +238,7 @@ impl Compiler<'_> {
 
     fn plain_assignment(&mut self, node: Node, to: Option<Reg>) -> C<Reg> {
         let target_node = self.tree.node(node.a);
-        let name = if target_node.kind == Kind::Identifier && target_node.flags & flag::PARENTHESISED == 0 {
-            target_node.a
-        } else {
-            NONE
-        };
+        let name = if target_node.kind == Kind::Identifier && target_node.flags & flag::PARENTHESISED == 0 { target_node.a } else { NONE };
         if let Some(register) = self.plain_local(node.a) {
             self.local_expression(node.b, register, name)?;
             if let Some(to) = to {
@@ -294,11 +305,7 @@ impl Compiler<'_> {
             _ => Op::JumpNotNullish,
         };
         let target_node = self.tree.node(node.a);
-        let name = if target_node.kind == Kind::Identifier && target_node.flags & flag::PARENTHESISED == 0 {
-            target_node.a
-        } else {
-            NONE
-        };
+        let name = if target_node.kind == Kind::Identifier && target_node.flags & flag::PARENTHESISED == 0 { target_node.a } else { NONE };
         let target = self.prepare_target(node.a, node.b)?;
         let end = self.label();
         self.load_target(&target, node.a, value)?;

@@ -57,12 +57,12 @@ impl Compiler<'_> {
     }
 
     /// A call without an object: `this` is undefined.
-    pub(super) fn plain_call(&mut self, id: NodeId, node: Node, callee: Reg, out: Reg) -> C<()> {
+    pub(super) fn plain_call(&mut self, node: Node, callee: Reg, out: Reg) -> C<()> {
         let window = self.window(0)?;
         self.op_move(window + CALLEE, callee);
         self.op1(Op::LoadUndefined, window + THIS);
         if node.flags & flag::DIRECT_EVAL != 0 {
-            return self.direct_eval(id, node, window, out);
+            return self.direct_eval(node, window, out);
         }
         self.finish_call(node, window, out)
     }
@@ -86,12 +86,12 @@ impl Compiler<'_> {
         }
         self.bind(ready)?;
         if node.flags & flag::DIRECT_EVAL != 0 {
-            return self.direct_eval(call, node, window, out);
+            return self.direct_eval(node, window, out);
         }
         self.finish_call(node, window, out)
     }
 
-    pub(super) fn direct_eval(&mut self, id: NodeId, node: Node, window: Reg, out: Reg) -> C<()> {
+    pub(super) fn direct_eval(&mut self, node: Node, window: Reg, out: Reg) -> C<()> {
         let arguments = self.arguments(node.b, window)?;
         self.at(node.start);
         let Some(count) = arguments else {
@@ -132,7 +132,6 @@ impl Compiler<'_> {
                 }
             }
         }
-        let _ = id;
         self.word(flags);
         self.word(scope);
         self.release(window);

@@ -21,14 +21,10 @@ impl Compiler<'_> {
         } else {
             self.expr(class.heritage, heritage)?;
         }
-        let inner_saved =
-            if class.private_scope == class.scope { None } else { Some(self.enter_scope(class.private_scope)?) };
+        let inner_saved = if class.private_scope == class.scope { None } else { Some(self.enter_scope(class.private_scope)?) };
         self.private_names(class.private_scope)?;
-        let source = if class.constructor == NONE {
-            Source::DefaultConstructor(id)
-        } else {
-            Source::Function(self.tree.node(class.constructor).a)
-        };
+        let source =
+            if class.constructor == NONE { Source::DefaultConstructor(id) } else { Source::Function(self.tree.node(class.constructor).a) };
         let number = self.job(source, name, self.frame.job)?;
         self.at(class.start);
         self.op2(Op::NewClass, constructor, heritage);

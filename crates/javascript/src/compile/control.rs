@@ -74,12 +74,7 @@ impl Compiler<'_> {
         let first = self.splits.partition_point(|split| split.level < level);
         for split in self.splits.drain(first..) {
             if split.start < split.end {
-                self.unit.handlers.push(Handler {
-                    start: split.start,
-                    end: split.end,
-                    target,
-                    register: register as u8,
-                });
+                self.unit.handlers.push(Handler { start: split.start, end: split.end, target, register: register as u8 });
             }
         }
         control.exits
@@ -256,8 +251,7 @@ impl Compiler<'_> {
     pub(super) fn find_control(&self, label: Atom, is_continue: bool) -> Option<usize> {
         self.controls.iter().rposition(|control| {
             if label != NONE {
-                control.labels.contains(&label)
-                    && if is_continue { control.on_continue != NONE } else { control.on_break != NONE }
+                control.labels.contains(&label) && if is_continue { control.on_continue != NONE } else { control.on_break != NONE }
             } else if is_continue {
                 control.on_continue != NONE
             } else {

@@ -6,11 +6,9 @@ use super::statement::number;
 use super::{C, Compiler, Reg};
 use crate::bytecode::{Constant, Op, abc, frame};
 use crate::syntax::atoms::{Atom, known};
-use crate::syntax::tree::{
-    BinaryOp, Kind, LogicalOp, NONE, Node, NodeId, PropertyKind, UnaryOp, flag, function_flag,
-};
+use crate::syntax::tree::{BinaryOp, Kind, LogicalOp, NONE, Node, NodeId, PropertyKind, UnaryOp, flag, function_flag};
 
-/// Registers in use beyond which an expression's temporaries are set aside.
+/// Registers in use beyond which only plain values are still evaluated: calls need room for their windows.
 const CROWDED: Reg = 200;
 
 /// The instruction of a binary operator, in the order of [`BinaryOp`].
@@ -222,13 +220,13 @@ impl Compiler<'_> {
     /// Evaluates into `to`, which is free to hold parts of the value on the way.
     pub(super) fn expr(&mut self, id: NodeId, to: Reg) -> C<()> {
         if self.frame.next > CROWDED {
-            return self.set_aside(id, to);
+            return self.crowded(id, to);
         }
         self.expr_here(id, to)
     }
 
-    /// Temporaries have run out: those in use are put into an array while the expression is evaluated.
-    fn set_aside(&mut self, id: NodeId, to: Reg) -> C<()> {
+    /// Registers are few: plain values still fit, anything else is refused as too complex.
+    fn crowded(&mut self, id: NodeId, to: Reg) -> C<()> {
         let node = self.tree.node(id);
         let leaf = matches!(
             node.kind,
@@ -368,9 +366,7 @@ impl Compiler<'_> {
                 | Kind::Call
                 | Kind::TaggedTemplate
                 | Kind::OptionalChain => {
-                    if matches!(node.kind, Kind::Member | Kind::Index | Kind::Call)
-                        && self.tree.node(node.a).kind == Kind::Super
-                    {
+                    if matches!(node.kind, Kind::Member | Kind::Index | Kind::Call) && self.tree.node(node.a).kind == Kind::Super {
                         break inner;
                     }
                     self.spine.push(inner);
@@ -423,7 +419,7 @@ impl Compiler<'_> {
                     }
                     let method = self.is_callee(step, parent);
                     if method {
-                        value = self.method_call(step, parent, value, out, &mut chain, last, to, accumulator, base)?;
+                        value = self.method_call(step, parent, value, &mut chain, to, accumulator, base)?;
                         self.release(inner_mark);
                         continue;
                     }
@@ -434,7 +430,7 @@ impl Compiler<'_> {
                         let skip = self.chain_label(&mut chain);
                         self.jump_if(Op::JumpNullish, value, skip);
                     }
-                    self.plain_call(step, node, value, out)?;
+                    self.plain_call(node, value, out)?;
                 }
                 Kind::TaggedTemplate => self.tagged(node, value, None, out)?,
                 Kind::OptionalChain => {
@@ -494,14 +490,11 @@ impl Compiler<'_> {
         step: NodeId,
         parent: NodeId,
         object: Reg,
-        out: Reg,
         chain: &mut Option<LabelId>,
-        last: bool,
         to: Reg,
         accumulator: Reg,
         base: usize,
     ) -> C<Reg> {
-        let _ = (out, last);
         let node = self.tree.node(step);
         let mut call = parent;
         let window = self.window(0)?;
@@ -584,7 +577,7 @@ impl Compiler<'_> {
                     self.op1(Op::LoadUndefined, window + u32::from(frame::THIS));
                     self.spine.pop();
                     if parent.flags & flag::DIRECT_EVAL != 0 {
-                        self.direct_eval(above, parent, window, accumulator)?;
+                        self.direct_eval(parent, window, accumulator)?;
                     } else {
                         self.finish_call(parent, window, accumulator)?;
                     }
@@ -592,7 +585,7 @@ impl Compiler<'_> {
                 }
                 if let Some(register) = self.readable_local(leaf) {
                     // The right side may assign to the variable before the operator reads it.
-                    let safe = above == NONE || !self.right_side_writes(leaf, above);
+                    let safe = above == NONE || !self.writes_between(leaf, above);
                     if safe {
                         return Ok(register);
                     }
@@ -628,11 +621,6 @@ impl Compiler<'_> {
             _ => self.expr(leaf, accumulator)?,
         }
         Ok(accumulator)
-    }
-
-    /// Whether the nodes of `above` after its left part `leaf` assign to anything.
-    fn right_side_writes(&self, leaf: NodeId, above: NodeId) -> bool {
-        self.writes_between(leaf, above)
     }
 
     fn get_super(&mut self, node: Node, to: Reg, this: Reg) -> C<()> {
@@ -1062,14 +1050,7 @@ impl Compiler<'_> {
     }
 
     /// The closure of a method; its name comes from the key, at run time if that is where the key is known.
-    pub(super) fn method_closure(
-        &mut self,
-        function: NodeId,
-        to: Reg,
-        key: Reg,
-        kind: PropertyKind,
-        late_name: bool,
-    ) -> C<()> {
+    pub(super) fn method_closure(&mut self, function: NodeId, to: Reg, key: Reg, kind: PropertyKind, late_name: bool) -> C<()> {
         let id = self.tree.node(function).a;
         self.closure(to, id, NONE)?;
         if late_name || kind != PropertyKind::Init && kind != PropertyKind::Method {
@@ -1202,7 +1183,7 @@ impl Compiler<'_> {
         let pass = self.label();
         self.jump_if(Op::JumpNotUndefined, method, pass);
         if is_async {
-            self.close_async_quietly_or_throw(iterator)?;
+            self.close_async(iterator)?;
         } else {
             self.op1(Op::IteratorClose, iterator);
         }
@@ -1215,10 +1196,6 @@ impl Compiler<'_> {
         self.jump(inspect);
         self.bind(done)?;
         self.op_key(Op::GetField, to, result, known::VALUE)
-    }
-
-    fn close_async_quietly_or_throw(&mut self, iterator: Reg) -> C<()> {
-        self.close_async(iterator)
     }
 
     /// `to = method.call(this, argument)`.

@@ -5,8 +5,7 @@ use crate::bytecode::{self, ModuleShape, Op, Range, frame, function_flag as unit
 use crate::syntax::Goal;
 use crate::syntax::atoms::Atom;
 use crate::syntax::tree::{
-    BindingId, BindingKind, ClassId, FunctionId, Kind, NONE, NodeId, ScopeId, ScopeKind, binding_flag, function_flag,
-    scope_flag,
+    BindingId, BindingKind, ClassId, FunctionId, Kind, NONE, NodeId, ScopeId, ScopeKind, binding_flag, function_flag, scope_flag,
 };
 
 /// Registers that variables may take before the rest goes to an array.
@@ -229,10 +228,9 @@ impl Compiler<'_> {
     fn enter_own(&mut self, id: FunctionId) -> C<()> {
         let function = *self.tree.function(id);
         let flags = function.flags;
-        if flags & (function_flag::ARROW | function_flag::TOP) == 0 {
-            if !self.frame.strict && flags & function_flag::USES_THIS != 0 {
-                self.op0(Op::CoerceThis);
-            }
+        let own_this = flags & (function_flag::ARROW | function_flag::TOP) == 0;
+        if own_this && !self.frame.strict && flags & function_flag::USES_THIS != 0 {
+            self.op0(Op::CoerceThis);
         }
         let eval_top = id == 0 && self.request.scope.is_some();
         for (binding, kind) in [
@@ -374,11 +372,8 @@ impl Compiler<'_> {
                 self.settle(target.b, first + index as u32);
             }
         }
-        let bindings: Vec<BindingId> = self
-            .tree
-            .bindings_of(function.scope)
-            .filter(|&binding| self.tree.binding(binding).kind == BindingKind::Parameter)
-            .collect();
+        let bindings: Vec<BindingId> =
+            self.tree.bindings_of(function.scope).filter(|&binding| self.tree.binding(binding).kind == BindingKind::Parameter).collect();
         for binding in bindings {
             if self.places[binding as usize] == Place::None {
                 self.place(binding)?;
@@ -438,8 +433,7 @@ impl Compiler<'_> {
                 self.op1(op, u32::from(register));
             }
             Place::Register(register) => {
-                let hoisted =
-                    matches!(info.kind, BindingKind::Var | BindingKind::Function | BindingKind::BlockFunction);
+                let hoisted = matches!(info.kind, BindingKind::Var | BindingKind::Function | BindingKind::BlockFunction);
                 if checked {
                     self.op1(Op::LoadUninitialised, u32::from(register));
                 } else if hoisted {
@@ -484,8 +478,7 @@ impl Compiler<'_> {
                         self.copy_parameter(scope, binding)?;
                     }
                 }
-                BindingKind::Parameter => functions |= info.node != NONE
-                    && self.tree.node(info.node).kind == Kind::FunctionDeclaration,
+                BindingKind::Parameter => functions |= info.node != NONE && self.tree.node(info.node).kind == Kind::FunctionDeclaration,
                 _ => {}
             }
         }
@@ -745,12 +738,7 @@ impl Compiler<'_> {
             let lexical: Vec<BindingId> = self
                 .tree
                 .bindings_of(function.scope)
-                .filter(|&binding| {
-                    matches!(
-                        self.tree.binding(binding).kind,
-                        BindingKind::Let | BindingKind::Const | BindingKind::Class
-                    )
-                })
+                .filter(|&binding| matches!(self.tree.binding(binding).kind, BindingKind::Let | BindingKind::Const | BindingKind::Class))
                 .collect();
             for binding in lexical {
                 self.place(binding)?;
@@ -768,20 +756,17 @@ impl Compiler<'_> {
         let bindings: Vec<BindingId> = self
             .tree
             .bindings_of(scope)
-            .filter(|&binding| {
-                matches!(self.tree.binding(binding).kind, BindingKind::Var | BindingKind::Function)
-            })
+            .filter(|&binding| matches!(self.tree.binding(binding).kind, BindingKind::Var | BindingKind::Function))
             .collect();
         // A `let` between the eval and the variables' scope must not have the same name.
         for &binding in &bindings {
             let info = *self.tree.binding(binding);
             let text = self.tree.text(info.name);
-            let conflict = names[..end].iter().any(|(name, kind)| {
-                *name == text && matches!(kind, bytecode::VariableKind::Let | bytecode::VariableKind::Const)
-            });
+            let conflict = names[..end]
+                .iter()
+                .any(|(name, kind)| *name == text && matches!(kind, bytecode::VariableKind::Let | bytecode::VariableKind::Const));
             if conflict && info.flags & binding_flag::ANNEX_B == 0 {
-                let message =
-                    format!("Identifier '{}' has already been declared", String::from_utf8_lossy(text));
+                let message = format!("Identifier '{}' has already been declared", String::from_utf8_lossy(text));
                 return self.syntax_error(message, info.start);
             }
         }
@@ -796,9 +781,9 @@ impl Compiler<'_> {
         for binding in bindings {
             let info = *self.tree.binding(binding);
             // A variable that the function has already is used as it is.
-            let known = names[..end].iter().position(|(name, kind)| {
-                *name == self.tree.text(info.name) && matches!(kind, bytecode::VariableKind::Var)
-            });
+            let known = names[..end]
+                .iter()
+                .position(|(name, kind)| *name == self.tree.text(info.name) && matches!(kind, bytecode::VariableKind::Var));
             if known.is_none() {
                 self.op_key(Op::DeclareInScope, holder, 0, info.name)?;
             }

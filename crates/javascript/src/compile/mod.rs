@@ -27,6 +27,9 @@ type C<T> = Result<T, Box<Fault>>;
 /// A register of the frame.
 type Reg = u32;
 
+/// Finds the number of an intrinsic by its name.
+pub type Intrinsics<'a> = dyn Fn(&[u8]) -> Option<u16> + 'a;
+
 /// What is to be compiled.
 #[derive(Clone, Copy, Default)]
 pub struct Request<'a> {
@@ -37,7 +40,7 @@ pub struct Request<'a> {
     /// Direct eval: the names of the call's [`bytecode::Constant::Scope`], in the same order.
     pub scope: Option<&'a [(&'a [u8], VariableKind)]>,
     /// Numbers of the intrinsics that the library's own source may call.
-    pub intrinsic: Option<&'a dyn Fn(&[u8]) -> Option<u16>>,
+    pub intrinsic: Option<&'a Intrinsics<'a>>,
 }
 
 /// Reads `source` and compiles it into `unit`, which is emptied first.
@@ -47,13 +50,7 @@ pub struct Request<'a> {
 ///
 /// # Errors
 /// What [`Parser::parse`] reports, and early errors that only the place of an eval shows.
-pub fn compile(
-    parser: &mut Parser,
-    source: &[u8],
-    request: &Request<'_>,
-    unit: &mut Unit,
-    budget: &mut dyn Budget,
-) -> Result<(), Fault> {
+pub fn compile(parser: &mut Parser, source: &[u8], request: &Request<'_>, unit: &mut Unit, budget: &mut dyn Budget) -> Result<(), Fault> {
     unit.clear();
     parser.parse(source, request.goal, &request.options, budget)?;
     let mut compiler = Compiler::new(parser.tree(), request, unit, budget);

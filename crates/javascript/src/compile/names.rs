@@ -152,20 +152,17 @@ impl<'a> Compiler<'a> {
             return Ok(index);
         }
         // One synthetic binding of the top level stands for each name that inner functions use.
-        let key = (NONE, index);
-        let number = match self.capture_numbers.get(&key) {
-            Some(&number) => u32::from(number),
+        let key = NONE - index;
+        let binding = match self.hidden.get(&key) {
+            Some(&binding) => binding,
             None => {
                 let id = self.places.len() as u32;
                 self.places.push(Place::Capture(index as u16));
                 self.synthetic.push(0);
-                self.hidden.insert(NONE - index, id);
-                self.capture_numbers.insert(key, 0);
-                0
+                self.hidden.insert(key, id);
+                id
             }
         };
-        let _ = number;
-        let binding = self.hidden.get(&(NONE - index)).copied().unwrap_or(NONE);
         self.capture(binding)
     }
 
@@ -369,17 +366,13 @@ impl<'a> Compiler<'a> {
     /// Whether a binding of the top level is reached by name: a global, or a `var` of sloppy eval code.
     fn is_named(&self, binding: BindingId) -> bool {
         let info = self.tree.binding(binding);
-        if matches!(
-            info.kind,
-            BindingKind::This | BindingKind::NewTarget | BindingKind::HomeObject | BindingKind::Callee
-        ) {
+        if matches!(info.kind, BindingKind::This | BindingKind::NewTarget | BindingKind::HomeObject | BindingKind::Callee) {
             return false;
         }
         match self.tree.scope(info.scope).kind {
             ScopeKind::Script => true,
             ScopeKind::Eval => {
-                matches!(info.kind, BindingKind::Var | BindingKind::Function)
-                    && self.tree.function(0).flags & function_flag::STRICT == 0
+                matches!(info.kind, BindingKind::Var | BindingKind::Function) && self.tree.function(0).flags & function_flag::STRICT == 0
             }
             _ => false,
         }
@@ -424,15 +417,10 @@ impl<'a> Compiler<'a> {
             }
             scope = here.parent;
         }
-        if scope == NONE || binding != NONE && self.is_named(binding) {
-            let end = match self.request.scope {
-                Some(_) if binding == NONE || self.is_named(binding) => NONE,
-                _ => 0,
-            };
-            if end == NONE {
-                for &index in &self.eval_objects {
-                    out.push(Searched::Eval(index, self.eval_kind(index) == VariableKind::With));
-                }
+        // Then what lies around the eval, unless the name was found inside.
+        if binding == NONE || self.is_named(binding) {
+            for &index in &self.eval_objects {
+                out.push(Searched::Eval(index, self.eval_kind(index) == VariableKind::With));
             }
         }
     }
@@ -454,9 +442,7 @@ impl<'a> Compiler<'a> {
 
     /// Whether every object to search for a name is a `with` object.
     pub(super) fn only_with_objects(&self, id: NodeId) -> bool {
-        self.objects_for(id)
-            .iter()
-            .all(|object| matches!(object, Searched::Binding(_, true) | Searched::Eval(_, true)))
+        self.objects_for(id).iter().all(|object| matches!(object, Searched::Binding(_, true) | Searched::Eval(_, true)))
     }
 
     /// Whether the identifier must be looked for in objects at run time.
@@ -548,8 +534,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn needs_check(&self, id: NodeId, binding: BindingId) -> bool {
-        self.tree.node(id).flags & flag::TDZ != 0
-            || self.tree.binding(binding).kind == BindingKind::Import
+        self.tree.node(id).flags & flag::TDZ != 0 || self.tree.binding(binding).kind == BindingKind::Import
     }
 
     /// Assigns to the variable an identifier names.
@@ -649,8 +634,7 @@ impl<'a> Compiler<'a> {
                 self.initialise(binding, value)
             }
             Variable::Eval(_) | Variable::Global => {
-                let lexical =
-                    matches!(info.kind, BindingKind::Let | BindingKind::Const | BindingKind::Class);
+                let lexical = matches!(info.kind, BindingKind::Let | BindingKind::Const | BindingKind::Class);
                 if lexical {
                     return self.op_key(Op::InitialiseGlobal, value, 0, node.a);
                 }
@@ -710,7 +694,11 @@ impl<'a> Compiler<'a> {
             BindingKind::This => function.this,
             BindingKind::NewTarget => function.new_target,
             BindingKind::Callee => {
-                if function.callee != NONE { function.callee } else { function.home_object }
+                if function.callee != NONE {
+                    function.callee
+                } else {
+                    function.home_object
+                }
             }
             _ => NONE,
         }
@@ -729,7 +717,10 @@ impl<'a> Compiler<'a> {
     pub(super) fn load_this(&mut self, to: Reg, start: u32) -> C<()> {
         let owner = self.this_owner();
         let derived = owner != NONE && self.tree.function(owner).flags & function_flag::DERIVED != 0;
-        if owner == 0 && self.request.scope.is_some() && let Some(index) = self.eval_name(b"this") {
+        if owner == 0
+            && self.request.scope.is_some()
+            && let Some(index) = self.eval_name(b"this")
+        {
             let number = self.eval_capture(index)?;
             self.at(start);
             return self.op_ax_key(Op::GetCaptureChecked, to, number, known::THIS);
@@ -752,7 +743,10 @@ impl<'a> Compiler<'a> {
     /// Sets `this` after `super(...)`; it must not be set twice.
     pub(super) fn store_this(&mut self, value: Reg) -> C<()> {
         let owner = self.this_owner();
-        if owner == 0 && self.request.scope.is_some() && let Some(index) = self.eval_name(b"this") {
+        if owner == 0
+            && self.request.scope.is_some()
+            && let Some(index) = self.eval_name(b"this")
+        {
             let number = self.eval_capture(index)?;
             let mark = self.frame.next;
             let old = self.temp()?;
@@ -791,7 +785,10 @@ impl<'a> Compiler<'a> {
     /// Loads the function that owns `super`.
     pub(super) fn load_owner_function(&mut self, to: Reg) -> C<()> {
         let owner = self.this_owner();
-        if owner == 0 && self.request.scope.is_some() && let Some(index) = self.eval_name(b"%function") {
+        if owner == 0
+            && self.request.scope.is_some()
+            && let Some(index) = self.eval_name(b"%function")
+        {
             let number = self.eval_capture(index)?;
             self.op_ax(Op::GetCapture, to, number);
             return Ok(());
@@ -806,7 +803,10 @@ impl<'a> Compiler<'a> {
 
     pub(super) fn load_new_target(&mut self, to: Reg) -> C<()> {
         let owner = self.this_owner();
-        if owner == 0 && self.request.scope.is_some() && let Some(index) = self.eval_name(b"new.target") {
+        if owner == 0
+            && self.request.scope.is_some()
+            && let Some(index) = self.eval_name(b"new.target")
+        {
             let number = self.eval_capture(index)?;
             self.op_ax(Op::GetCapture, to, number);
             return Ok(());
@@ -838,10 +838,8 @@ impl<'a> Compiler<'a> {
                 Ok(to)
             }
             None => {
-                let message = format!(
-                    "Private field '{}' must be declared in an enclosing class",
-                    String::from_utf8_lossy(self.tree.text(node.a))
-                );
+                let message =
+                    format!("Private field '{}' must be declared in an enclosing class", String::from_utf8_lossy(self.tree.text(node.a)));
                 self.syntax_error(message, node.start)
             }
         }
@@ -881,11 +879,7 @@ impl<'a> Compiler<'a> {
                 && here.kind != ScopeKind::With
             {
                 let place = self.place_for_closure(object)?;
-                names.push(ScopeName {
-                    name: crate::bytecode::Text::default(),
-                    kind: VariableKind::ScopeObject,
-                    place,
-                });
+                names.push(ScopeName { name: crate::bytecode::Text::default(), kind: VariableKind::ScopeObject, place });
             }
             scope = here.parent;
         }
@@ -909,17 +903,10 @@ impl<'a> Compiler<'a> {
         ScopeName { name: crate::bytecode::Text::default(), kind, place: Capture::Register(0) }
     }
 
-    fn scope_name(
-        &mut self,
-        scope: ScopeId,
-        binding: BindingId,
-        info: crate::syntax::tree::Binding,
-    ) -> C<Option<ScopeName>> {
+    fn scope_name(&mut self, scope: ScopeId, binding: BindingId, info: crate::syntax::tree::Binding) -> C<Option<ScopeName>> {
         let simple_catch = self.tree.scope(scope).flags & scope_flag::SIMPLE_CATCH != 0;
         let (kind, hidden): (VariableKind, Option<&[u8]>) = match info.kind {
-            BindingKind::Var | BindingKind::Function | BindingKind::Parameter | BindingKind::Arguments => {
-                (VariableKind::Var, None)
-            }
+            BindingKind::Var | BindingKind::Function | BindingKind::Parameter | BindingKind::Arguments => (VariableKind::Var, None),
             BindingKind::Let | BindingKind::Class | BindingKind::BlockFunction => (VariableKind::Let, None),
             BindingKind::Const | BindingKind::ClassName | BindingKind::Import => (VariableKind::Const, None),
             BindingKind::FunctionName => (VariableKind::FunctionName, None),
@@ -937,10 +924,7 @@ impl<'a> Compiler<'a> {
         if self.places[binding as usize] == Place::None && self.is_own(binding) {
             return Ok(None);
         }
-        let place = match self.place_for_closure(binding) {
-            Ok(place) => place,
-            Err(fault) => return Err(fault),
-        };
+        let place = self.place_for_closure(binding)?;
         Ok(Some(ScopeName { name, kind, place }))
     }
 

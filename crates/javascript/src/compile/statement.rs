@@ -5,8 +5,7 @@ use super::{C, Compiler, Place, Reg};
 use crate::bytecode::Op;
 use crate::syntax::atoms::known;
 use crate::syntax::tree::{
-    BindingId, BindingKind, DeclarationKind, Kind, NONE, Node, NodeId, ScopeId, ScopeKind, binding_flag, flag,
-    function_flag,
+    BindingId, BindingKind, DeclarationKind, Kind, NONE, Node, NodeId, ScopeId, ScopeKind, binding_flag, flag, function_flag,
 };
 
 impl Compiler<'_> {
@@ -28,16 +27,14 @@ impl Compiler<'_> {
         if self.unit.words.len() - self.paid > 4096 {
             self.pay()?;
         }
-        let labelled = matches!(
-            node.kind,
-            Kind::For | Kind::ForIn | Kind::ForOf | Kind::While | Kind::DoWhile | Kind::Switch | Kind::Labelled
-        );
+        let labelled =
+            matches!(node.kind, Kind::For | Kind::ForIn | Kind::ForOf | Kind::While | Kind::DoWhile | Kind::Switch | Kind::Labelled);
         if !labelled && !self.pending_labels.is_empty() {
             self.labelled_statement(id)?;
             self.release(mark);
             return Ok(());
         }
-        self.statement_inner(id, node)?;
+        self.statement_inner(node)?;
         self.release(mark);
         Ok(())
     }
@@ -59,7 +56,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn statement_inner(&mut self, id: NodeId, node: Node) -> C<()> {
+    fn statement_inner(&mut self, node: Node) -> C<()> {
         match node.kind {
             Kind::Expression => match self.frame.completion {
                 Some(register) => self.expr(node.a, register),
@@ -120,10 +117,7 @@ impl Compiler<'_> {
                 Ok(())
             }
             Kind::ExportDefault => self.export_default(node),
-            _ => {
-                let _ = id;
-                Ok(())
-            }
+            _ => Ok(()),
         }
     }
 
@@ -173,8 +167,7 @@ impl Compiler<'_> {
             && let Some(register) = self.register_of(binding)
         {
             let info = self.tree.binding(binding);
-            let fresh = matches!(info.kind, BindingKind::Let | BindingKind::Const)
-                && info.flags & binding_flag::NEEDS_TDZ == 0;
+            let fresh = matches!(info.kind, BindingKind::Let | BindingKind::Const) && info.flags & binding_flag::NEEDS_TDZ == 0;
             if fresh {
                 return self.named_expression(declarator.b, register, target.a);
             }
@@ -228,10 +221,7 @@ impl Compiler<'_> {
 
     fn eval_var_object(&self) -> Option<u32> {
         let names = self.request.scope?;
-        names
-            .iter()
-            .position(|entry| entry.1 == crate::bytecode::VariableKind::ScopeObject)
-            .map(|index| index as u32)
+        names.iter().position(|entry| entry.1 == crate::bytecode::VariableKind::ScopeObject).map(|index| index as u32)
     }
 
     fn class_declaration(&mut self, node: Node) -> C<()> {

@@ -5,9 +5,7 @@ use super::atoms::known;
 use super::function::Outer;
 use super::parse::{Parse, ctx, event};
 use super::token::Tok;
-use super::tree::{
-    BindingKind, Class, ClassId, FunctionId, Kind, NONE, NodeId, PropertyKind, ScopeKind, flag, function_flag,
-};
+use super::tree::{BindingKind, Class, ClassId, FunctionId, Kind, NONE, NodeId, PropertyKind, ScopeKind, flag, function_flag};
 
 /// What the elements of a class have in common.
 struct Body {
@@ -24,7 +22,6 @@ struct Modifiers {
     is_static: bool,
     is_abstract: bool,
     declared: bool,
-    accessor: bool,
 }
 
 impl Parse<'_> {
@@ -120,8 +117,7 @@ impl Parse<'_> {
             let private = self.open_scope(ScopeKind::Class, start, NONE)?;
             self.tree.classes[id as usize].private_scope = private;
         }
-        let mut body =
-            Body { id, derived: heritage != NONE, constructor: NONE, instance: NONE, statics: NONE };
+        let mut body = Body { id, derived: heritage != NONE, constructor: NONE, instance: NONE, statics: NONE };
         self.expect(Tok::LBrace)?;
         let mark = self.mark();
         while self.t.tok != Tok::RBrace {
@@ -184,10 +180,11 @@ impl Parse<'_> {
         }
         if known_key.is_none() && self.at_name(known::ACCESSOR) {
             let ahead = self.peek()?;
-            if !ahead.newline && (ahead.tok.is_word() || matches!(ahead.tok, Tok::Ident | Tok::String | Tok::Number | Tok::LBracket | Tok::PrivateName)) {
+            if !ahead.newline
+                && (ahead.tok.is_word() || matches!(ahead.tok, Tok::Ident | Tok::String | Tok::Number | Tok::LBracket | Tok::PrivateName))
+            {
                 return self.fail(start, "Auto-accessors are not supported");
             }
-            modifiers.accessor = true;
         }
         let mut function = 0;
         let mut kind = PropertyKind::Method;
@@ -234,10 +231,8 @@ impl Parse<'_> {
         if modifiers.is_static {
             flags |= flag::STATIC;
         }
-        if self.ts {
-            if self.t.tok == Tok::Question || self.t.tok == Tok::Not && !self.t.newline {
-                self.next()?;
-            }
+        if self.ts && (self.t.tok == Tok::Question || self.t.tok == Tok::Not && !self.t.newline) {
+            self.next()?;
         }
         if self.t.tok == Tok::LParen || self.ts && self.t.tok == Tok::Lt {
             return self.class_method(start, body, modifiers, function, kind, special, key, flags, text, private);

@@ -4,9 +4,7 @@ use super::arena::R;
 use super::atoms::{Atom, known};
 use super::parse::{Cover, Parse, ctx, event};
 use super::token::Tok;
-use super::tree::{
-    AssignOp, BinaryOp, Kind, LogicalOp, NONE, NodeId, PropertyKind, UnaryOp, flag, function_flag,
-};
+use super::tree::{AssignOp, BinaryOp, Kind, LogicalOp, NONE, NodeId, PropertyKind, UnaryOp, flag, function_flag};
 
 const ASSIGN_TARGET: &str = "Invalid left-hand side in assignment";
 const POSTFIX_TARGET: &str = "Invalid left-hand side expression in postfix operation";
@@ -97,7 +95,7 @@ impl Parse<'_> {
         if logical && kind == Kind::Call {
             return self.fail(start, ASSIGN_TARGET);
         }
-        self.to_target(left, plain, ASSIGN_TARGET)?;
+        self.make_target(left, plain, ASSIGN_TARGET)?;
         self.next()?;
         let value = self.assign(false)?;
         self.node_with(Kind::Assign, start, 0, op as u16, left, value)
@@ -237,9 +235,7 @@ impl Parse<'_> {
         let coalesce = tok == Tok::Coalesce;
         for side in [left, right] {
             let node = self.at(side);
-            if node.kind == Kind::Logical
-                && node.flags & flag::PARENTHESISED == 0
-                && (node.small == LogicalOp::Coalesce as u16) != coalesce
+            if node.kind == Kind::Logical && node.flags & flag::PARENTHESISED == 0 && (node.small == LogicalOp::Coalesce as u16) != coalesce
             {
                 let text = match tok {
                     Tok::AndAnd => "&&",
@@ -320,7 +316,7 @@ impl Parse<'_> {
         self.enter()?;
         self.next()?;
         let target = self.unary()?;
-        self.to_target(target, false, PREFIX_TARGET)?;
+        self.make_target(target, false, PREFIX_TARGET)?;
         self.leave();
         self.node_with(Kind::Update, start, flags, 0, target, 0)
     }
@@ -354,7 +350,7 @@ impl Parse<'_> {
             if self.cover.at != NONE {
                 return self.cover_error();
             }
-            self.to_target(node, false, POSTFIX_TARGET)?;
+            self.make_target(node, false, POSTFIX_TARGET)?;
             self.next()?;
             return self.node_with(Kind::Update, start, flags, 0, node, 0);
         }
@@ -381,9 +377,7 @@ impl Parse<'_> {
         let mut chain = false;
         loop {
             let tok = self.t.tok;
-            if self.cover.at != NONE
-                && matches!(tok, Tok::Dot | Tok::LBracket | Tok::LParen | Tok::Template | Tok::QuestionDot)
-            {
+            if self.cover.at != NONE && matches!(tok, Tok::Dot | Tok::LBracket | Tok::LParen | Tok::Template | Tok::QuestionDot) {
                 return self.cover_error();
             }
             match tok {
@@ -614,15 +608,14 @@ impl Parse<'_> {
 
     /// Whether the name may be mentioned here.
     pub(crate) fn check_reference(&mut self, name: Atom, start: u32) -> R<()> {
-        if name < known::LET || name > known::ARGUMENTS {
+        if !(known::LET..=known::ARGUMENTS).contains(&name) {
             return Ok(());
         }
         match name {
             known::YIELD if self.has(ctx::YIELD) => self.fail(start, "Unexpected identifier 'yield'"),
-            known::ARGUMENTS if self.has(ctx::NO_ARGUMENTS) => self.fail(
-                start,
-                "'arguments' is not allowed in class field initializer or static initialization block",
-            ),
+            known::ARGUMENTS if self.has(ctx::NO_ARGUMENTS) => {
+                self.fail(start, "'arguments' is not allowed in class field initializer or static initialization block")
+            }
             known::AWAIT => self.check_await_name(start),
             _ if name < known::AWAIT => {
                 if self.strict() {
@@ -643,13 +636,10 @@ impl Parse<'_> {
         let arrow_ok = self.arrow_at == start;
         self.next()?;
         if token.value == known::ASYNC && !token.escaped && !self.t.newline {
-            match self.t.tok {
+            let tok = self.t.tok;
+            match tok {
                 Tok::Function => return self.function_expression(start, function_flag::ASYNC),
-                Tok::Ident if arrow_ok => {
-                    if self.peek()?.tok == Tok::Arrow {
-                        return self.arrow_from_name(start, true);
-                    }
-                }
+                Tok::Ident if arrow_ok && self.arrow_ahead()? => return self.arrow_from_name(start, true),
                 Tok::LParen => return self.async_call_or_arrow(start, arrow_ok),
                 Tok::Lt if self.ts && arrow_ok => {
                     if let Some(node) = self.ts_generic_arrow(start, true)? {
@@ -667,6 +657,10 @@ impl Parse<'_> {
         let node = self.node(Kind::Identifier, start, token.value, NONE)?;
         self.refer(node)?;
         Ok(node)
+    }
+
+    fn arrow_ahead(&mut self) -> R<bool> {
+        Ok(self.peek()?.tok == Tok::Arrow)
     }
 
     /// `async x => ...`, at the `x`.
@@ -976,10 +970,7 @@ impl Parse<'_> {
 
     /// Whether the current token can only follow a whole property name, so that what came before is one.
     pub(crate) fn after_property_name(&self) -> bool {
-        matches!(
-            self.t.tok,
-            Tok::Comma | Tok::Colon | Tok::LParen | Tok::RBrace | Tok::Assign | Tok::Semicolon | Tok::End
-        )
+        matches!(self.t.tok, Tok::Comma | Tok::Colon | Tok::LParen | Tok::RBrace | Tok::Assign | Tok::Semicolon | Tok::End)
     }
 
     fn object_literal(&mut self) -> R<NodeId> {
@@ -1027,8 +1018,7 @@ impl Parse<'_> {
             match first.value {
                 known::GET | known::SET => {
                     kind = if first.value == known::GET { PropertyKind::Get } else { PropertyKind::Set };
-                    function =
-                        if kind == PropertyKind::Get { function_flag::GETTER } else { function_flag::SETTER };
+                    function = if kind == PropertyKind::Get { function_flag::GETTER } else { function_flag::SETTER };
                     first = self.t;
                     (key, computed) = self.property_key()?;
                 }

@@ -6,9 +6,7 @@ use super::atoms::{Atom, known};
 use super::parse::{Parse, ctx};
 use super::pattern::Bind;
 use super::token::Tok;
-use super::tree::{
-    BindingKind, Function, FunctionId, Kind, NONE, NodeId, ScopeId, ScopeKind, flag, function_flag,
-};
+use super::tree::{BindingKind, Function, FunctionId, Kind, NONE, NodeId, ScopeId, ScopeKind, flag, function_flag};
 
 /// What the function around a function must find again when it ends.
 pub(crate) struct Outer {
@@ -197,8 +195,7 @@ impl Parse<'_> {
         if simple {
             self.initialise_after(NONE, 0);
         }
-        let closures =
-            self.tree.functions.len() > functions || self.tree.classes.len() > classes || self.has_eval;
+        let closures = self.tree.functions.len() > functions || self.tree.classes.len() > classes || self.has_eval;
         let function = &mut self.tree.functions[id as usize];
         function.params = params;
         function.length = length;
@@ -263,7 +260,7 @@ impl Parse<'_> {
         let mark = self.mark();
         self.directives(id, close)?;
         if self.strict() && !was_strict {
-            self.strict_after_all(id)?;
+            self.strict_after_all()?;
         }
         self.check_duplicates(id)?;
         self.statements(close)?;
@@ -282,7 +279,7 @@ impl Parse<'_> {
     }
 
     /// A "use strict" directive was met: what was read before must be fit for strict code.
-    fn strict_after_all(&mut self, id: FunctionId) -> R<()> {
+    fn strict_after_all(&mut self) -> R<()> {
         if self.sloppy_name != NONE {
             let at = self.sloppy_name as usize;
             let rest = &self.src[at..];
@@ -293,7 +290,6 @@ impl Parse<'_> {
             };
             return self.fail_at(at, message);
         }
-        let _ = id;
         Ok(())
     }
 
@@ -318,10 +314,7 @@ impl Parse<'_> {
             if token.value == known::USE_STRICT && !token.escaped {
                 let flags = self.tree.functions[id as usize].flags;
                 if flags & (function_flag::SIMPLE_PARAMETERS | function_flag::TOP) == 0 {
-                    return self.fail(
-                        token.start,
-                        "Illegal 'use strict' directive in function with non-simple parameter list",
-                    );
+                    return self.fail(token.start, "Illegal 'use strict' directive in function with non-simple parameter list");
                 }
                 self.tree.functions[id as usize].flags |= function_flag::USE_STRICT_DIRECTIVE | function_flag::STRICT;
                 if !self.strict() {
@@ -350,7 +343,7 @@ impl Parse<'_> {
     }
 
     /// Checks the name of a function, given that its body is known by now.
-    fn check_function_name(&mut self, id: FunctionId, name: Atom, start: u32) -> R<()> {
+    fn check_function_name(&mut self, name: Atom, start: u32) -> R<()> {
         if name == NONE || !self.strict() {
             return Ok(());
         }
@@ -360,7 +353,6 @@ impl Parse<'_> {
         if (known::LET..known::AWAIT).contains(&name) {
             return self.fail(start, "Unexpected strict mode reserved word");
         }
-        let _ = id;
         Ok(())
     }
 
@@ -385,7 +377,7 @@ impl Parse<'_> {
             }
         }
         self.body(id)?;
-        self.check_function_name(id, name, name_start)?;
+        self.check_function_name(name, name_start)?;
         let end = self.t.end;
         // The token after the body belongs to the code around it.
         self.end_function(id, outer, end)?;
@@ -482,11 +474,7 @@ impl Parse<'_> {
             self.declare_lexical(bound, BindingKind::BlockFunction, name_start, node)?
         };
         self.at_mut(node).b = binding;
-        if !top
-            && !self.strict()
-            && flags & (function_flag::GENERATOR | function_flag::ASYNC) == 0
-            && self.scope != self.var_scope
-        {
+        if !top && !self.strict() && flags & (function_flag::GENERATOR | function_flag::ASYNC) == 0 && self.scope != self.var_scope {
             self.work.hoists.push(node, &mut self.gauge)?;
         }
         self.leave();
@@ -557,7 +545,7 @@ impl Parse<'_> {
         let (id, outer) = self.begin_function(flags, start, NONE, place)?;
         // Names of parameters follow the rules of the code around the arrow.
         let inner_ctx = self.ctx;
-        self.ctx = self.ctx | outer_ctx & (ctx::YIELD | ctx::AWAIT | ctx::STATIC_BLOCK);
+        self.ctx |= outer_ctx & (ctx::YIELD | ctx::AWAIT | ctx::STATIC_BLOCK);
         let (mut simple, mut length, mut counting) = (true, 0, true);
         for index in mark..self.work.scratch.len() {
             let item = self.work.scratch[index];

@@ -94,11 +94,7 @@ pub(crate) fn encode(out: &mut Vec<u8>, point: u32) {
     match point {
         0..=0x7F => out.push(point as u8),
         0x80..=0x7FF => out.extend([0xC0 | (point >> 6) as u8, 0x80 | (point & 0x3F) as u8]),
-        0x800..=0xFFFF => out.extend([
-            0xE0 | (point >> 12) as u8,
-            0x80 | (point >> 6 & 0x3F) as u8,
-            0x80 | (point & 0x3F) as u8,
-        ]),
+        0x800..=0xFFFF => out.extend([0xE0 | (point >> 12) as u8, 0x80 | (point >> 6 & 0x3F) as u8, 0x80 | (point & 0x3F) as u8]),
         _ => out.extend([
             0xF0 | (point >> 18) as u8,
             0x80 | (point >> 12 & 0x3F) as u8,
@@ -126,18 +122,12 @@ pub(crate) fn code_units(text: &[u8]) -> Vec<u16> {
 }
 
 fn is_start(point: u32) -> bool {
-    char::from_u32(point).is_some_and(|c| {
-        if c.is_ascii() { NAME[c as usize] & 1 != 0 } else { unicode_id_start::is_id_start(c) }
-    })
+    char::from_u32(point).is_some_and(|c| if c.is_ascii() { NAME[c as usize] & 1 != 0 } else { unicode_id_start::is_id_start(c) })
 }
 
 fn is_part(point: u32) -> bool {
     char::from_u32(point).is_some_and(|c| {
-        if c.is_ascii() {
-            NAME[c as usize] & 2 != 0
-        } else {
-            unicode_id_start::is_id_continue(c) || c == '\u{200C}' || c == '\u{200D}'
-        }
+        if c.is_ascii() { NAME[c as usize] & 2 != 0 } else { unicode_id_start::is_id_continue(c) || c == '\u{200C}' || c == '\u{200D}' }
     })
 }
 
@@ -318,10 +308,7 @@ impl Parse<'_> {
                     _ => return Ok(()),
                 },
                 b'<' if self.src[self.pos..].starts_with(b"<!--") && !self.module => self.line_comment(),
-                b'-' if (self.t.newline || self.t.end == 0)
-                    && !self.module
-                    && self.src[self.pos..].starts_with(b"-->") =>
-                {
+                b'-' if (self.t.newline || self.t.end == 0) && !self.module && self.src[self.pos..].starts_with(b"-->") => {
                     self.line_comment();
                 }
                 0x80.. => {
@@ -621,8 +608,7 @@ impl Parse<'_> {
                     return self.fail_at(self.pos + 1, "Only one underscore is allowed as numeric separator");
                 }
                 if !(after as char).is_digit(radix) {
-                    return self
-                        .fail_at(self.pos + 1, "Numeric separators are not allowed at the end of numeric literals");
+                    return self.fail_at(self.pos + 1, "Numeric separators are not allowed at the end of numeric literals");
                 }
                 self.pos += 1;
             } else {
@@ -635,9 +621,7 @@ impl Parse<'_> {
         let mut clean = std::mem::take(&mut self.work.cook);
         clean.clear();
         clean.extend(self.src[start..self.pos].iter().copied().filter(|&b| b != b'_'));
-        let atom = self
-            .count_text(clean.len())
-            .and_then(|()| self.tree.atoms.intern(&clean, &mut self.gauge, &mut self.probes));
+        let atom = self.count_text(clean.len()).and_then(|()| self.tree.atoms.intern(&clean, &mut self.gauge, &mut self.probes));
         self.work.cook = clean;
         self.t.value = atom?;
         self.pos += 1;
@@ -850,8 +834,7 @@ impl Parse<'_> {
         let result = self.cook_chunk(&mut text, &mut raw).and_then(|valid| {
             self.count_text(text.len() + raw.len())?;
             self.t.raw = self.tree.atoms.intern(&raw, &mut self.gauge, &mut self.probes)?;
-            self.t.value =
-                if valid { self.tree.atoms.intern(&text, &mut self.gauge, &mut self.probes)? } else { NONE };
+            self.t.value = if valid { self.tree.atoms.intern(&text, &mut self.gauge, &mut self.probes)? } else { NONE };
             self.t.end = self.pos as u32;
             Ok(())
         });
@@ -922,7 +905,7 @@ impl Parse<'_> {
                 Some(b']') => class = false,
                 Some(b'\\') => {
                     at += 1;
-                    if matches!(self.byte(at), b'\n' | b'\r') || matches!(self.src.get(at), None) {
+                    if matches!(self.byte(at), b'\n' | b'\r') || self.src.get(at).is_none() {
                         return self.fail_at(start, "Invalid regular expression: missing /");
                     }
                     if matches!(decode(self.src, at).0, 0x2028 | 0x2029) {

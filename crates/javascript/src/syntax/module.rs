@@ -5,18 +5,13 @@ use super::atoms::{Atom, known};
 use super::lexer::Token;
 use super::parse::Parse;
 use super::token::Tok;
-use super::tree::{
-    BindingKind, ExportEntry, ImportEntry, Kind, NONE, NodeId, Request, binding_flag, function_flag,
-};
+use super::tree::{BindingKind, ExportEntry, ImportEntry, Kind, NONE, NodeId, Request, binding_flag, function_flag};
 
 impl Parse<'_> {
     fn at_module_top(&mut self) -> R<()> {
         if !self.module {
-            let message = if self.t.tok == Tok::Import {
-                "Cannot use import statement outside a module"
-            } else {
-                "Unexpected token 'export'"
-            };
+            let message =
+                if self.t.tok == Tok::Import { "Cannot use import statement outside a module" } else { "Unexpected token 'export'" };
             return self.fail(self.t.start, message);
         }
         if self.scope != 0 {
@@ -136,9 +131,7 @@ impl Parse<'_> {
     fn import_binding(&mut self, name: Atom, token: Token) -> R<()> {
         self.check_bound_name(token.value, token.start)?;
         let binding = self.declare_lexical(token.value, BindingKind::Import, token.start, NONE)?;
-        self.tree
-            .imports
-            .push(ImportEntry { request: NONE, name, binding, start: token.start }, &mut self.gauge)?;
+        self.tree.imports.push(ImportEntry { request: NONE, name, binding, start: token.start }, &mut self.gauge)?;
         Ok(())
     }
 
@@ -186,8 +179,7 @@ impl Parse<'_> {
                 }
                 self.gauge.charge((self.work.scratch.len() - mark) as u64 / 16)?;
                 if self.work.scratch[mark..].iter().step_by(2).any(|&k| k == key.value) {
-                    let message =
-                        format!("Import attributes has a duplicate key '{}'", self.text_of(key.value));
+                    let message = format!("Import attributes has a duplicate key '{}'", self.text_of(key.value));
                     return self.fail_text(key.start as usize, message);
                 }
                 self.next()?;
@@ -286,9 +278,7 @@ impl Parse<'_> {
                 self.unexpected()
             }
             Tok::Enum if self.ts => self.fail(start, super::typescript::ENUM),
-            Tok::Assign if self.ts => {
-                self.fail(start, "TypeScript 'export =' is not supported; use an ES export")
-            }
+            Tok::Assign if self.ts => self.fail(start, "TypeScript 'export =' is not supported; use an ES export"),
             _ => self.unexpected(),
         }
     }
@@ -302,8 +292,7 @@ impl Parse<'_> {
             // A `var` may have been declared before, so its names are read off the patterns.
             self.export_targets(declaration)?;
         } else {
-            let mut next =
-                if before == NONE { self.tree.scopes[0].first } else { self.tree.bindings[before as usize].next };
+            let mut next = if before == NONE { self.tree.scopes[0].first } else { self.tree.bindings[before as usize].next };
             while next != NONE {
                 let binding = self.tree.bindings[next as usize];
                 self.export(binding.name, NONE, binding.name, binding.start)?;
@@ -387,10 +376,11 @@ impl Parse<'_> {
     fn export_default(&mut self, start: u32) -> R<NodeId> {
         let at = self.t.start;
         self.next()?;
-        if self.ts && self.at_name(known::INTERFACE) {
-            if let Some(node) = self.ts_declaration()? {
-                return Ok(node);
-            }
+        if self.ts
+            && self.at_name(known::INTERFACE)
+            && let Some(node) = self.ts_declaration()?
+        {
+            return Ok(node);
         }
         if self.ts && self.at_name(known::ABSTRACT) && self.peek()?.tok == Tok::Class {
             self.next()?;
@@ -415,16 +405,9 @@ impl Parse<'_> {
             _ => {
                 let node = self.assign_in(false)?;
                 self.semicolon()?;
-                let binding =
-                    self.declare_lexical(known::DEFAULT_EXPORT, BindingKind::Const, inner, NONE)?;
+                let binding = self.declare_lexical(known::DEFAULT_EXPORT, BindingKind::Const, inner, NONE)?;
                 self.tree.bindings[binding as usize].initialised = self.prev_end;
-                let entry = ExportEntry {
-                    name: known::DEFAULT,
-                    request: NONE,
-                    local: known::DEFAULT_EXPORT,
-                    binding: NONE,
-                    start: at,
-                };
+                let entry = ExportEntry { name: known::DEFAULT, request: NONE, local: known::DEFAULT_EXPORT, binding: NONE, start: at };
                 self.tree.exports.push(entry, &mut self.gauge)?;
                 return self.node(Kind::ExportDefault, start, node, binding);
             }

@@ -256,9 +256,7 @@ impl Parse<'_> {
             Tok::Template => "Unexpected template string".to_owned(),
             Tok::EscapedWord => "Keyword must not contain escaped characters".to_owned(),
             Tok::Enum => "Unexpected reserved word".to_owned(),
-            Tok::Ident if strict && (known::LET..known::AWAIT).contains(&token.value) => {
-                "Unexpected strict mode reserved word".to_owned()
-            }
+            Tok::Ident if strict && (known::LET..known::AWAIT).contains(&token.value) => "Unexpected strict mode reserved word".to_owned(),
             Tok::Ident => format!("Unexpected identifier '{}'", self.text_of(token.value)),
             Tok::PrivateName => format!("Unexpected identifier '{}'", self.text_of(token.value)),
             _ => {

@@ -21,7 +21,7 @@ const INVALID_TARGET: &str = "Invalid destructuring assignment target";
 impl Parse<'_> {
     /// Whether `name` may be bound here; what only strict code forbids is noted for later.
     pub(crate) fn check_bound_name(&mut self, name: Atom, start: u32) -> R<()> {
-        if name >= known::LET && name < known::AWAIT || name == known::EVAL || name == known::ARGUMENTS {
+        if (known::LET..known::AWAIT).contains(&name) || name == known::EVAL || name == known::ARGUMENTS {
             if name == known::YIELD && self.has(ctx::YIELD) {
                 return self.fail(start, "Unexpected identifier 'yield'");
             }
@@ -211,7 +211,7 @@ impl Parse<'_> {
     }
 
     /// Turns an expression into the target of an assignment, in place. `pattern`: literals may become patterns.
-    pub(crate) fn to_target(&mut self, id: NodeId, pattern: bool, message: &str) -> R<()> {
+    pub(crate) fn make_target(&mut self, id: NodeId, pattern: bool, message: &str) -> R<()> {
         let node = self.at(id);
         match node.kind {
             Kind::Identifier => {
@@ -224,9 +224,7 @@ impl Parse<'_> {
             Kind::Member | Kind::Index | Kind::PrivateMember => Ok(()),
             // Web reality: sloppy code may write this and fails when it gets there.
             Kind::Call if !self.strict() && message != INVALID_TARGET && node.flags & flag::OPTIONAL == 0 => Ok(()),
-            Kind::Array | Kind::Object if pattern && node.flags & flag::PARENTHESISED == 0 => {
-                self.literal_to_pattern(id, None)
-            }
+            Kind::Array | Kind::Object if pattern && node.flags & flag::PARENTHESISED == 0 => self.literal_to_pattern(id, None),
             _ => self.fail(node.start, message),
         }
     }
@@ -297,16 +295,14 @@ impl Parse<'_> {
         };
         let inner = self.at(target);
         match inner.kind {
-            Kind::Array | Kind::Object | Kind::ArrayPattern | Kind::ObjectPattern
-                if inner.flags & flag::PARENTHESISED == 0 =>
-            {
+            Kind::Array | Kind::Object | Kind::ArrayPattern | Kind::ObjectPattern if inner.flags & flag::PARENTHESISED == 0 => {
                 self.literal_to_pattern(target, bind)
             }
             Kind::Identifier if bind.is_some() && inner.flags & flag::PARENTHESISED == 0 => {
                 self.bind_name(inner.a, inner.start, target, bind.unwrap_or(Bind::Parameter))
             }
             _ if bind.is_some() => self.fail(inner.start, INVALID_TARGET),
-            _ => self.to_target(target, false, INVALID_TARGET),
+            _ => self.make_target(target, false, INVALID_TARGET),
         }
     }
 }

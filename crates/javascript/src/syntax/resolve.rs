@@ -8,8 +8,7 @@ use super::arena::R;
 use super::atoms::{Atom, known};
 use super::parse::{Parse, event};
 use super::tree::{
-    BindingId, BindingKind, FunctionId, Kind, NONE, NodeId, ScopeId, ScopeKind, binding_flag, flag, function_flag,
-    scope_flag,
+    BindingId, BindingKind, FunctionId, Kind, NONE, NodeId, ScopeId, ScopeKind, binding_flag, flag, function_flag, scope_flag,
 };
 
 /// The parts of a function that arrow functions inside it share.
@@ -46,10 +45,7 @@ impl Parse<'_> {
                 event::ENTER => {
                     let position = self.work.open_scopes.push(value, &mut self.gauge)?;
                     let scope = self.tree.scopes[value as usize];
-                    if matches!(
-                        scope.kind,
-                        ScopeKind::Function | ScopeKind::Script | ScopeKind::Module | ScopeKind::Eval
-                    ) {
+                    if matches!(scope.kind, ScopeKind::Function | ScopeKind::Script | ScopeKind::Module | ScopeKind::Eval) {
                         let parent = self.work.open_functions.last().copied().unwrap_or(NONE);
                         let function = self.function_of(value);
                         self.tree.functions[function as usize].parent = parent;
@@ -188,10 +184,7 @@ impl Parse<'_> {
                     if options.outer_private_names {
                         return Ok(());
                     }
-                    let message = format!(
-                        "Private field '{}' must be declared in an enclosing class",
-                        self.text_of(node.a)
-                    );
+                    let message = format!("Private field '{}' must be declared in an enclosing class", self.text_of(node.a));
                     return self.fail_text(node.start as usize, message);
                 }
                 self.at_mut(id).b = binding;
@@ -236,11 +229,7 @@ impl Parse<'_> {
         if let Some(position) = dynamic {
             // The innermost dynamic scope lies inside the binding's own.
             let own = self.tree.bindings[binding as usize].scope;
-            let depth = self.tree.scopes[own as usize].depth;
-            let barrier = self.work.open_scopes[position as usize];
-            if barrier != own && self.position_of(own, depth) < position
-                || barrier != own && self.tree.scopes[barrier as usize].kind == ScopeKind::With && self.position_of(own, depth) < position
-            {
+            if self.position_of(own) < position {
                 self.at_mut(id).flags |= flag::DYNAMIC;
             }
         }
@@ -250,7 +239,7 @@ impl Parse<'_> {
     }
 
     /// Where an open scope lies in the stack of open scopes. Only asked where a `with` or eval is around.
-    fn position_of(&self, scope: ScopeId, _depth: u32) -> u32 {
+    fn position_of(&self, scope: ScopeId) -> u32 {
         self.work.open_scopes.iter().rposition(|&open| open == scope).map_or(0, |position| position as u32)
     }
 
@@ -288,12 +277,7 @@ impl Parse<'_> {
 
     /// The innermost function that has a `this` of its own.
     fn owner(&self) -> Option<FunctionId> {
-        self.work
-            .open_functions
-            .iter()
-            .rev()
-            .copied()
-            .find(|&id| self.tree.functions[id as usize].flags & function_flag::ARROW == 0)
+        self.work.open_functions.iter().rev().copied().find(|&id| self.tree.functions[id as usize].flags & function_flag::ARROW == 0)
     }
 
     fn current(&self) -> FunctionId {
@@ -387,7 +371,6 @@ impl Parse<'_> {
             Own::Arguments => function_flag::USES_ARGUMENTS,
         };
         self.tree.functions[owner as usize].flags |= used;
-        let top = self.tree.functions[owner as usize].flags & function_flag::TOP != 0;
         if matches!(own, Own::Arguments) || !direct {
             let binding = self.own_binding(owner, own)?;
             if !direct {
@@ -399,7 +382,6 @@ impl Parse<'_> {
             }
             self.at_mut(id).b = binding;
         }
-        let _ = top;
         Ok(())
     }
 

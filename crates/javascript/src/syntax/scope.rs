@@ -3,9 +3,7 @@
 use super::arena::R;
 use super::atoms::{Atom, known};
 use super::parse::{Parse, ctx, event};
-use super::tree::{
-    Binding, BindingId, BindingKind, Kind, NONE, NodeId, Scope, ScopeId, ScopeKind, binding_flag, flag, scope_flag,
-};
+use super::tree::{Binding, BindingId, BindingKind, Kind, NONE, NodeId, Scope, ScopeId, ScopeKind, binding_flag, flag, scope_flag};
 
 impl Parse<'_> {
     /// Opens a scope and makes it current. `at` is the log entry to turn into its beginning, or NONE.
@@ -90,27 +88,9 @@ impl Parse<'_> {
     }
 
     /// Appends a binding to its scope's list only.
-    pub(crate) fn append_binding(
-        &mut self,
-        name: Atom,
-        kind: BindingKind,
-        scope: ScopeId,
-        start: u32,
-        node: NodeId,
-    ) -> R<BindingId> {
-        let binding = Binding {
-            name,
-            kind,
-            flags: 0,
-            accessors: 0,
-            scope,
-            next: NONE,
-            start,
-            initialised: 0,
-            node,
-            shadowed: NONE,
-            last_var: start,
-        };
+    pub(crate) fn append_binding(&mut self, name: Atom, kind: BindingKind, scope: ScopeId, start: u32, node: NodeId) -> R<BindingId> {
+        let binding =
+            Binding { name, kind, flags: 0, accessors: 0, scope, next: NONE, start, initialised: 0, node, shadowed: NONE, last_var: start };
         let id = self.tree.bindings.push(binding, &mut self.gauge)?;
         let last = self.tree.scopes[scope as usize].last;
         if last == NONE {
@@ -165,9 +145,7 @@ impl Parse<'_> {
             }
             return self.conflict(name, start);
         }
-        if matches!(here.kind, ScopeKind::Body)
-            || here.parent != NONE && self.tree.scopes[here.parent as usize].kind == ScopeKind::Catch
-        {
+        if matches!(here.kind, ScopeKind::Body) || here.parent != NONE && self.tree.scopes[here.parent as usize].kind == ScopeKind::Catch {
             let outer = self.find_in(name, here.parent);
             if outer != NONE {
                 return self.conflict(name, start);
@@ -189,19 +167,11 @@ impl Parse<'_> {
     fn is_plain_function(&self, node: NodeId) -> bool {
         let node = self.at(node);
         node.kind == Kind::FunctionDeclaration
-            && self.tree.functions[node.a as usize].flags
-                & (super::tree::function_flag::ASYNC | super::tree::function_flag::GENERATOR)
-                == 0
+            && self.tree.functions[node.a as usize].flags & (super::tree::function_flag::ASYNC | super::tree::function_flag::GENERATOR) == 0
     }
 
     /// Declares a `var`, or a function at the top level of a function or script.
-    pub(crate) fn declare_var(
-        &mut self,
-        name: Atom,
-        kind: BindingKind,
-        start: u32,
-        node: NodeId,
-    ) -> R<BindingId> {
+    pub(crate) fn declare_var(&mut self, name: Atom, kind: BindingKind, start: u32, node: NodeId) -> R<BindingId> {
         let target = self.var_scope;
         let depth = self.tree.scopes[target as usize].depth;
         let mut id = self.head(name);
@@ -229,9 +199,8 @@ impl Parse<'_> {
                     _ => self.conflict(name, start),
                 };
             }
-            let catch = binding.kind == BindingKind::CatchParameter
-                && scope.flags & scope_flag::SIMPLE_CATCH != 0
-                && kind == BindingKind::Var;
+            let catch =
+                binding.kind == BindingKind::CatchParameter && scope.flags & scope_flag::SIMPLE_CATCH != 0 && kind == BindingKind::Var;
             if !catch && !matches!(binding.kind, BindingKind::ClassName | BindingKind::FunctionName) {
                 return self.conflict(name, start);
             }
@@ -310,8 +279,7 @@ impl Parse<'_> {
             let here = self.find_in(binding.name, id);
             let fits = here == NONE
                 || binding.scope == id
-                || self.tree.bindings[here as usize].kind == BindingKind::CatchParameter
-                    && scope.flags & scope_flag::SIMPLE_CATCH != 0;
+                || self.tree.bindings[here as usize].kind == BindingKind::CatchParameter && scope.flags & scope_flag::SIMPLE_CATCH != 0;
             if fits {
                 self.work.hoists[kept] = node;
                 kept += 1;

@@ -466,7 +466,7 @@ impl Parse<'_> {
             if kind == Kind::Assign || kind == Kind::Arrow {
                 return self.fail(at, LOOP_TARGET);
             }
-            self.to_target(first, true, LOOP_TARGET)?;
+            self.make_target(first, true, LOOP_TARGET)?;
             return self.for_each(start, first, of, is_await, NONE);
         }
         if self.cover.at != NONE {
@@ -540,10 +540,7 @@ impl Parse<'_> {
                     return self.fail_text(at as usize, message);
                 }
                 Some(false) if !is_break => {
-                    let message = format!(
-                        "Illegal continue statement: '{}' does not denote an iteration statement",
-                        self.text_of(name)
-                    );
+                    let message = format!("Illegal continue statement: '{}' does not denote an iteration statement", self.text_of(name));
                     return self.fail_text(at as usize, message);
                 }
                 _ => {}

@@ -95,7 +95,7 @@ impl Parse<'_> {
             return Ok(item);
         }
         let start = self.at(item).start;
-        self.to_target(item, true, "Invalid left-hand side in assignment")?;
+        self.make_target(item, true, "Invalid left-hand side in assignment")?;
         self.next()?;
         let value = self.assign_in(false)?;
         self.node_with(Kind::Assign, start, 0, AssignOp::Assign as u16, item, value)
@@ -198,13 +198,7 @@ impl Parse<'_> {
             let word = self.contextual();
             let modifier = matches!(
                 word,
-                known::PUBLIC
-                    | known::PRIVATE
-                    | known::PROTECTED
-                    | known::READONLY
-                    | known::ABSTRACT
-                    | known::OVERRIDE
-                    | known::DECLARE
+                known::PUBLIC | known::PRIVATE | known::PROTECTED | known::READONLY | known::ABSTRACT | known::OVERRIDE | known::DECLARE
             );
             if !modifier {
                 return Ok(());
