@@ -13,7 +13,7 @@ use qapi::{Command, ExecuteError, Qmp, Stream};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 
 /// How long QEMU may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The most bytes that QEMU may say in one machine's life. A sane one says a few kilobytes.
 const MOST: u64 = 16 << 20;
