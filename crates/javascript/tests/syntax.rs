@@ -475,8 +475,9 @@ fn agree(source: &str) -> Result<(), TestCaseError> {
         if ours.is_ok() && !module && complaints.iter().any(|text| text == "Cannot assign to this expression") {
             continue;
         }
-        // Oxc takes the initialiser in `{ a = eval } = b` for a target.
-        if source.contains("= eval }") || source.contains("= arguments }") {
+        // Oxc takes every `eval` inside the initialiser in `{ a = ... } = b` for a target.
+        let mistaken = |text: &String| text.starts_with("Cannot assign to 'eval'") || text.starts_with("Cannot assign to 'arguments'");
+        if ours.is_ok() && source.contains("{ a = ") && complaints.iter().all(mistaken) {
             continue;
         }
         let theirs = complaints.is_empty();
