@@ -323,7 +323,13 @@ fn damaged_images_are_refused() {
 /// Ten thousand cells at once, each its own; the address space for them is one mapping.
 #[test]
 fn many_cells_are_idle_at_once() {
-    let count: u32 = if cfg!(miri) { 20 } else if cfg!(feature = "portable") { 500 } else { 10_000 };
+    let count: u32 = if cfg!(miri) {
+        20
+    } else if cfg!(feature = "portable") {
+        500
+    } else {
+        10_000
+    };
     let pool = memory::Pool::new(1 << 20, count as usize).unwrap();
     let slots: Vec<_> = (0..count).map(|_| pool.take(1 << 20).unwrap()).collect();
     let mut small = Space::new(Granularity::Page, None, 0);

@@ -5,8 +5,8 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use cell::{
-    Argument, Collected, Console, Error, Event, GuestError, Input, Keeps, Meter, Operation, Ref, Reply, Resolved, Shape, Stop, Task, Ticket,
-    TraceFrame, Trap, TrapKind, Unsupported, Value, read_header, write_header,
+    Argument, Collected, Console, Error, Event, GuestError, Input, Keeps, Meter, Operation, Ref, Reply, Resolved, Shape, Stop, Task,
+    Ticket, TraceFrame, Trap, TrapKind, Unsupported, Value, read_header, write_header,
 };
 use memory::{BadImage, Image};
 use serde::{Deserialize, Serialize};

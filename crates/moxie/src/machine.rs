@@ -181,11 +181,9 @@ impl Machine {
     /// `ssr`: output and state buffers must be there when they are announced.
     fn set_special(&mut self, number: u32, value: u32) -> Result<(), Trap> {
         match number {
-            6 | 8 => {
-                if self.space.region(value, 1).is_none() {
-                    let message = format!("`ssr` to special register {number}: no buffer can begin at {value:#x}, nothing is mapped there");
-                    return Err(Trap::at(TrapKind::BadOutput, u64::from(value), message));
-                }
+            6 | 8 if self.space.region(value, 1).is_none() => {
+                let message = format!("`ssr` to special register {number}: no buffer can begin at {value:#x}, nothing is mapped there");
+                return Err(Trap::at(TrapKind::BadOutput, u64::from(value), message));
             }
             7 | 9 => {
                 let start = self.cpu.special[number as usize - 1];

@@ -135,6 +135,7 @@ impl Receipt {
         &self,
         mut find: impl FnMut(&Hashed) -> Result<Arc<[u8]>, Error>,
         recording: Option<&Recording>,
+        resources: &Resources,
     ) -> Result<Verdict, Error> {
         let mut fetch = |hashed: &Hashed| -> Result<Arc<[u8]>, Error> {
             let bytes = find(hashed)?;

@@ -71,6 +71,9 @@ fn contents(space: &Space, start: u32, length: u32) -> Vec<u8> {
     bytes
 }
 
+/// Takes console text: standard output, standard error.
+type Show = Box<dyn FnMut(&[u8], &[u8])>;
+
 /// A cell that a debugger holds.
 pub struct Debugged {
     cell: Cell<Moxie>,
@@ -82,7 +85,7 @@ pub struct Debugged {
     over: Option<Outcome>,
     /// Instructions up to which console text has been shown.
     shown: u64,
-    show: Box<dyn FnMut(&[u8], &[u8])>,
+    show: Show,
 }
 
 impl std::fmt::Debug for Debugged {
