@@ -192,12 +192,10 @@ impl Pool {
             if state.ready.len() >= self.shared.size {
                 return Ok(true);
             }
-            if let Some(failure) = &state.failure {
-                return Err(Error::Qemu(failure.clone()));
-            }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Ok(false);
+                // One failure among successes is made good by the next attempt; the last one counts.
+                return state.failure.as_ref().map_or(Ok(false), |failure| Err(Error::Qemu(failure.clone())));
             }
             state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
