@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = Path::new(&file).parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     options.world.mounts.push(("/app".into(), ruby::read_only(folder)?));
     let mut master = ruby.sandbox(options)?;
-    master.eval("Dir.chdir('/app'); $LOAD_PATH.unshift('/app')")?;
+    master.eval("$LOAD_PATH.unshift('/app')")?;
     let answer = master.program(&std::fs::read_to_string(&file)?, &file, &[])?;
     std::io::stdout().write_all(&answer.stdout)?;
     std::io::stderr().write_all(&answer.stderr)?;
