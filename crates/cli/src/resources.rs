@@ -42,8 +42,7 @@ pub(crate) fn for_kind(kind: CellKind) -> Result<Resources> {
             resources.ruby = Some(ruby.context("Ruby could not be prepared")?);
         }
         CellKind::Machine => {
-            let template = machine::Template::open(&machine::Config::new(data()?)).map_err(|error| anyhow::anyhow!("{error}"))?;
-            resources.machines = Some(Arc::new(template));
+            resources.machines = Some(Arc::new(machine::Machines::new(machine::Config::new(data()?))));
         }
     }
     Ok(resources)

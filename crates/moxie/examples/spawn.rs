@@ -10,8 +10,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let file = arguments.next().ok_or("usage: spawn FILE.elf [ROUNDS]")?;
     let rounds: u32 = arguments.next().map_or(Ok(20_000), |rounds| rounds.parse())?;
-    let mut limits = Limits::default();
-    limits.wall = Bound::Unlimited;
+    let limits = Limits { wall: Bound::Unlimited, ..Limits::default() };
     let task = Task::program(file.clone(), std::fs::read(&file)?);
 
     let mut prepared = Cell::new(Moxie::default(), limits, None)?;

@@ -448,9 +448,14 @@ fn over(error: &wasmtime::Error) -> Over {
     if error.is::<NotStarted>() {
         return Over::Start(format!("{error:#}"));
     }
-    let frames = error
-        .downcast_ref::<wasmtime::WasmBacktrace>()
-        .map(|trace| trace.frames().iter().take(64).map(|frame| frame.func_name().map_or_else(|| format!("function {}", frame.func_index()), str::to_owned)).collect());
+    let frames = error.downcast_ref::<wasmtime::WasmBacktrace>().map(|trace| {
+        trace
+            .frames()
+            .iter()
+            .take(64)
+            .map(|frame| frame.func_name().map_or_else(|| format!("function {}", frame.func_index()), str::to_owned))
+            .collect()
+    });
     let trap = error.downcast_ref::<wasmtime::Trap>().copied();
     let message = trap.map_or_else(|| error.root_cause().to_string(), |trap| trap.to_string());
     Over::Trap(trap, message, frames.unwrap_or_default())
