@@ -2,8 +2,8 @@
 //!
 //! The build was made for a JavaScript host. Of its imports one is our door: `typeof` on the object that `JS.global` gave. Ruby
 //! leaves its message in a string that it told us of once, calls `typeof`, and gets the answer as a new string, copied from
-//! guest memory by Ruby itself. Nothing is allocated by either side for the other, so nothing leaks; an answer longer than
-//! the buffer comes in parts. Everything read from guest memory is checked like any other guest bytes.
+//! guest memory by Ruby itself, which then frees it: it was allocated there with the module's own allocator. A long answer
+//! comes in parts. Everything read from guest memory is checked like any other guest bytes.
 
 use std::future::Future;
 use wasm::wasmtime::{Caller, Linker};
@@ -92,13 +92,16 @@ async fn knock(caller: &mut Caller<'_, State>, out: u32) -> wasm::wasmtime::Resu
         caller.data_mut().owe(answer.len() as u64);
         door(caller.data_mut())?.load(answer);
     }
-    let (bytes, state) = memory.data_and_store_mut(caller);
-    let door = door(state)?;
-    let buffer = door.layout.buffer;
-    let part = door.part();
-    let room = bytes.get_mut(buffer as usize..).and_then(|rest| rest.get_mut(..part.len())).ok_or(Ending::BadCall)?;
-    room.copy_from_slice(part);
-    let length = u32::try_from(part.len()).map_err(|_| Ending::BadCall)?;
+    let part = door(caller.data_mut())?.part().to_vec();
+    let length = i32::try_from(part.len()).map_err(|_| Ending::BadCall)?;
+    // Ruby copies the string and gives its bytes back to its allocator, so they must come from there. That is plain C: nothing of Ruby
+    // runs in it.
+    let allocate = caller.get_export("cabi_realloc").and_then(wasm::wasmtime::Extern::into_func).ok_or(Ending::BadCall)?;
+    let allocate = allocate.typed::<(i32, i32, i32, i32), i32>(&*caller)?;
+    let buffer = allocate.call_async(&mut *caller, (0, 0, 1, length)).await?;
+    let bytes = memory.data_mut(caller);
+    let room = bytes.get_mut(buffer.cast_unsigned() as usize..).and_then(|rest| rest.get_mut(..part.len())).ok_or(Ending::BadCall)?;
+    room.copy_from_slice(&part);
     let result = bytes.get_mut(out as usize..).and_then(|rest| rest.get_mut(..8)).ok_or(Ending::BadCall)?;
     result[..4].copy_from_slice(&buffer.to_le_bytes());
     result[4..].copy_from_slice(&length.to_le_bytes());
