@@ -84,6 +84,28 @@ fn every_arithmetic_instruction_with_registers_and_constants() {
 }
 
 #[test]
+fn rotations_and_what_only_looks_like_one() {
+    use Op::*;
+    let mut compiler = compiler();
+    for (left, right) in [(5, 27), (27, 5), (5, 26), (5, 28), (16, 16), (31, 1), (31, 2), (0, 32), (1, 30)] {
+        for op in [Or, Xor, And, Add] {
+            for (x, y) in [(3, 4), (13, 4), (4, 13)] {
+                let code = [
+                    (Mov, x, 2, 0),
+                    (Mov, y, 2, 0),
+                    (LdiL, 14, 0, right),
+                    (Lshr, x, 14, 0),
+                    (LdiL, 14, 0, left),
+                    (Ashl, y, 14, 0),
+                    (op, x, y, 0),
+                ];
+                agrees(&mut compiler, &case(&code), || format!("{op:?} of shifts by {left} and {right} in {x}, {y}"));
+            }
+        }
+    }
+}
+
+#[test]
 fn every_branch_on_every_relation() {
     use Op::*;
     let mut compiler = compiler();
