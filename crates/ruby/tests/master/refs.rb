@@ -42,7 +42,7 @@ book.title = "Fiasco"
 same "Fiasco", inner.eval("B.title")
 same "Book", book.class.name
 same [2, 4], inner.eval("[1, 2]").then { |a| inner.eval("proc { |x| x.map { |i| i * 2 } }").call(a) }
-same 30, inner.eval("def twice = yield(10) + yield(20)\nself").twice { |x| x }
+same 30, inner.eval("public def twice = yield(10) + yield(20)\nself").twice { |x| x }
 
 # Nothing of the outside is reached through what was lent.
 same true, Sandbox.screen([1, { a: Object.new }])
