@@ -135,8 +135,6 @@ pub(crate) struct Family {
     chain: Vec<Frame>,
     snapshots: BTreeMap<u32, (Arc<Frozen>, Allowance)>,
     offers: BTreeMap<String, Arc<Mutex<dyn HostObject>>>,
-    /// Frozen boxes by the groups they show, so that only the first of its kind is set up.
-    kinds: BTreeMap<Vec<String>, Arc<Frozen>>,
     /// Whose clock has run out is known by its own handle; whoever is running then must be stopped.
     running: Arc<Mutex<Option<InterruptHandle>>>,
     world: World,
@@ -152,7 +150,6 @@ impl Family {
             chain: Vec::new(),
             snapshots: BTreeMap::new(),
             offers: BTreeMap::new(),
-            kinds: BTreeMap::new(),
             running: Arc::default(),
             world,
         }
@@ -856,11 +853,7 @@ impl Family {
         if groups.iter().any(|group| group == "all") {
             return Ok(Member::new(&self.ruby, setup));
         }
-        if let Some(frozen) = self.kinds.get(&groups) {
-            return Ok(Member::thaw(&self.ruby, frozen, setup));
-        }
-        let frozen = Arc::new(self.ruby.kind(&groups)?);
-        self.kinds.insert(groups, Arc::clone(&frozen));
+        let frozen = self.ruby.kind(&groups)?;
         Ok(Member::thaw(&self.ruby, &frozen, setup))
     }
 

@@ -5,6 +5,7 @@ use crate::member::{Member, MemberSetup, Polled, Said, order};
 use crate::wire::Wire;
 use cell::{Error, Meter};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -76,6 +77,8 @@ pub struct Ruby {
     pub(crate) layout: Layout,
     /// Where boxes start instead of the image.
     pub(crate) base: Option<Arc<Frozen>>,
+    /// Frozen boxes by the groups they show, so that only the first of its kind is set up.
+    kinds: Arc<Mutex<BTreeMap<Vec<String>, Arc<Frozen>>>>,
 }
 
 impl std::fmt::Debug for Ruby {
@@ -158,11 +161,21 @@ impl Ruby {
             }
             other => return Err(Error::Program(format!("it did not run to its end: {other:?}"))),
         }
-        Ok(Ruby { base: Some(Arc::new(member.freeze()?)), ..self.clone() })
+        Ok(Ruby { base: Some(Arc::new(member.freeze()?)), kinds: Arc::default(), ..self.clone() })
     }
 
     /// A fresh box that hides the groups not named, frozen.
-    pub(crate) fn kind(&self, groups: &[String]) -> Result<Frozen, Error> {
+    pub(crate) fn kind(&self, groups: &[String]) -> Result<Arc<Frozen>, Error> {
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(frozen) = kinds.get(groups) {
+            return Ok(Arc::clone(frozen));
+        }
+        let frozen = Arc::new(self.make_kind(groups)?);
+        kinds.insert(groups.to_vec(), Arc::clone(&frozen));
+        Ok(frozen)
+    }
+
+    fn make_kind(&self, groups: &[String]) -> Result<Frozen, Error> {
         let mut member = Member::new(self, MemberSetup { world: World::default(), memory: crate::MEMORY, output: None });
         let groups = groups.iter().map(|group| Wire::Symbol(group.clone())).collect();
         member.start(vec![Wire::Integer(order::INIT), Wire::Array(groups)])?;
@@ -185,7 +198,7 @@ fn finish(program: Arc<Program>) -> Result<Ruby, Error> {
     let note = program.note().filter(|note| note.len() == 20).ok_or_else(|| Error::Damaged("the image of Ruby has no layout".into()))?;
     let word = |at: usize| u32::from_le_bytes([note[at], note[at + 1], note[at + 2], note[at + 3]]);
     let layout = Layout { buffer: word(0), room: word(4), outbox: word(8), receiver: word(12), entry: word(16) };
-    let ruby = Ruby { program, layout, base: None };
+    let ruby = Ruby { program, layout, base: None, kinds: Arc::default() };
     *LOADED.lock().unwrap_or_else(PoisonError::into_inner) = Some(ruby.clone());
     Ok(ruby)
 }
