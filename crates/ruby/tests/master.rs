@@ -34,7 +34,7 @@ fn run(path: &Path) -> Result<(), String> {
             files.put(&entry.file_name().to_string_lossy(), bytes);
         }
     }
-    let mut options = Options { boxes: true, clock: Some(common::clock()), ..Options::full() };
+    let mut options = Options { boxes: true, fuel: None, clock: Some(common::clock()), ..Options::full() };
     options.world.mounts.push(("/app".into(), Mount::Memory(files)));
     let mut master = common::ruby().sandbox(options).map_err(|error| error.to_string())?;
     let prepared = master.eval(PRELUDE).map_err(|error| error.to_string())?;
