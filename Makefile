@@ -8,11 +8,12 @@ LINTED := $(addprefix -p oubliette-,cell memory moxie cli bench) -p oubliette
 # A checkout of the C compiler's execution tests, of test262, and so on, for `make conformance`.
 SUITE ?=
 
-.PHONY: all demo test check fuzz bench conformance setup clean help
+.PHONY: all demo test test-all check fuzz bench conformance setup clean help
 
 help:
 	@echo 'make demo         one program in each kind of cell'
 	@echo 'make test         the tests'
+	@echo 'make test-all     and those of the crates that are being built'
 	@echo 'make check        formatting, lints and documentation'
 	@echo 'make bench        us and our peers, side by side (about 10 minutes)'
 	@echo 'make fuzz         the fuzzers, a minute each (FUZZ_SECONDS=60); docs/fuzzing.md'
@@ -33,6 +34,9 @@ demo: setup $(OUBLIETTE)
 
 test: setup
 	scripts/test.sh
+
+test-all: setup
+	scripts/test.sh all
 
 check:
 	$(CARGO) fmt --all --check

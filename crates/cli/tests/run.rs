@@ -230,7 +230,7 @@ fn wrong_use_says_what_to_do() {
     let cases: [(PathBuf, &[&str], &str); 7] = [
         (folder.path().join("absent.elf"), &[], "cannot open"),
         (folder.path().to_owned(), &[], "is a folder"),
-        (write("empty.elf", b""), &["--cell", "moxie"], "not an ELF"),
+        (write("empty.elf", b""), &["--cell", "moxie"], "too short to be an executable"),
         (write("cut.elf", &whole[..70]), &[], ""),
         (write("other.elf", &other), &[], "another machine"),
         (write("notes.xyz", b"hello"), &[], ".xyz"),

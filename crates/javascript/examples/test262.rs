@@ -50,7 +50,11 @@ fn header(text: &str) -> Option<Header> {
     let end = text.find("---*/")?;
     let head = text[start + 5..end].replace("\r\n", "\n").replace('\r', "\n");
     let field = |name: &str| {
-        head.lines().skip_while(|line| !line.starts_with("negative:")).skip(1).take_while(|line| line.starts_with(' ')).find_map(|line| line.trim().strip_prefix(name).map(|rest| rest.trim().to_owned()))
+        head.lines()
+            .skip_while(|line| !line.starts_with("negative:"))
+            .skip(1)
+            .take_while(|line| line.starts_with(' '))
+            .find_map(|line| line.trim().strip_prefix(name).map(|rest| rest.trim().to_owned()))
     };
     let negative = head.contains("\nnegative:").then(|| (field("phase:").unwrap_or_default(), field("type:").unwrap_or_default()));
     Some(Header {
@@ -162,7 +166,11 @@ fn main() {
         .iter()
         .filter_map(|path| {
             let place = path.strip_prefix(&test).ok()?.to_string_lossy().into_owned();
-            if ["Temporal", "Atomics", "SharedArrayBuffer", "AbstractModuleSource"].iter().any(|folder| place.starts_with(&format!("built-ins/{folder}/"))) || !place.starts_with(&filter) {
+            if ["Temporal", "Atomics", "SharedArrayBuffer", "AbstractModuleSource"]
+                .iter()
+                .any(|folder| place.starts_with(&format!("built-ins/{folder}/")))
+                || !place.starts_with(&filter)
+            {
                 return None;
             }
             let text = String::from_utf8_lossy(&std::fs::read(path).ok()?).into_owned();
@@ -186,7 +194,8 @@ fn main() {
                     let i = next.fetch_add(1, Ordering::Relaxed);
                     let Some((_, text)) = scope.get(i) else { break };
                     let result = std::panic::catch_unwind(|| run(&harness, text)).unwrap_or_else(|cause| {
-                        let text = cause.downcast_ref::<String>().cloned().or_else(|| cause.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+                        let text =
+                            cause.downcast_ref::<String>().cloned().or_else(|| cause.downcast_ref::<&str>().map(|s| (*s).to_owned()));
                         Err(format!("PANIC {}", text.unwrap_or_default()))
                     });
                     if i % 500 == 0 {

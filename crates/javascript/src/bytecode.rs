@@ -116,13 +116,27 @@ impl Row {
 }
 
 macro_rules! extension {
-    (jump) => { Extension::Jump };
-    (key) => { Extension::Key };
-    (cache) => { Extension::Cache(CACHE_WORDS) };
-    (gcache) => { Extension::Cache(GLOBAL_CACHE_WORDS) };
-    (constant) => { Extension::Constant };
-    (function) => { Extension::Function };
-    (word) => { Extension::Word };
+    (jump) => {
+        Extension::Jump
+    };
+    (key) => {
+        Extension::Key
+    };
+    (cache) => {
+        Extension::Cache(CACHE_WORDS)
+    };
+    (gcache) => {
+        Extension::Cache(GLOBAL_CACHE_WORDS)
+    };
+    (constant) => {
+        Extension::Constant
+    };
+    (function) => {
+        Extension::Function
+    };
+    (word) => {
+        Extension::Word
+    };
 }
 
 /// Calls `$macro!` with every row: `$name $form [$extensions] $fuel;`. The interpreter's dispatch

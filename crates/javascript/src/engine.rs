@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use cell::{
-    Argument, Bounds, Collected, Console, Engine, Error, Event, GuestError, HatchCall, IndexMap, Keeps, Meter, Operation, Ref, Reply, Resolved,
-    Shape, Snapshot, Stop, Target, Task, Ticket, TraceFrame, Trap, TrapKind, Unsupported,
+    Argument, Bounds, Collected, Console, Engine, Error, Event, GuestError, HatchCall, IndexMap, Keeps, Meter, Operation, Ref, Reply,
+    Resolved, Shape, Snapshot, Stop, Target, Task, Ticket, TraceFrame, Trap, TrapKind, Unsupported,
 };
 
 use crate::bytecode::FUEL_SCHEDULE;
@@ -216,12 +216,10 @@ impl Engine for JavaScript {
             };
             match set(vm) {
                 Ok(()) => Ok(()),
-                Err(_) => {
-                    vm.collect().and_then(|()| {
-                        vm.heap.raise_threshold(4096);
-                        set(vm)
-                    })
-                }
+                Err(_) => vm.collect().and_then(|()| {
+                    vm.heap.raise_threshold(4096);
+                    set(vm)
+                }),
             }
             .map_err(|_| Error::State("the cell has no room for the global".into()))
         })
@@ -294,7 +292,11 @@ impl Engine for JavaScript {
     }
 
     fn collect(&mut self, _stop: &Stop) -> Collected {
-        Collected { trace: std::mem::take(&mut self.trace), memory_peak: self.peak.max(u64::from(self.session.used())), ..Collected::default() }
+        Collected {
+            trace: std::mem::take(&mut self.trace),
+            memory_peak: self.peak.max(u64::from(self.session.used())),
+            ..Collected::default()
+        }
     }
 
     fn snapshot(&mut self) -> Result<Frozen, Unsupported> {
@@ -344,14 +346,32 @@ impl Snapshot for Frozen {
     fn save(&self, to: &mut dyn Write) -> Result<(), Error> {
         let s = &self.freeze.saved;
         let numbers = [
-            s.fp, s.pc, s.depth, s.cursor, s.limit, s.runs, s.top, s.threshold, s.atoms, s.atom_count, s.transitions, s.transition_count, s.epoch,
+            s.fp,
+            s.pc,
+            s.depth,
+            s.cursor,
+            s.limit,
+            s.runs,
+            s.top,
+            s.threshold,
+            s.atoms,
+            s.atom_count,
+            s.transitions,
+            s.transition_count,
+            s.epoch,
             self.freeze.cap,
         ];
         let flags = u64::from(self.freeze.out_of_memory) | u64::from(self.freeze.active) << 1;
         let header: Header = (
             numbers,
             s.random,
-            [u64::from(self.freeze.depth), self.freeze.spent, self.freeze.wanted.max(0) as u64, flags, checksum(crate::image::image().shared.bytes())],
+            [
+                u64::from(self.freeze.depth),
+                self.freeze.spent,
+                self.freeze.wanted.max(0) as u64,
+                flags,
+                checksum(crate::image::image().shared.bytes()),
+            ],
             self.pending.as_ref().map(|(name, text)| (name.clone(), text.to_vec())),
             self.waiting.clone(),
             self.targets.clone(),
@@ -366,7 +386,8 @@ impl Snapshot for Frozen {
 
     fn load(from: &mut dyn Read) -> Result<Self, Error> {
         let damaged = |what: &str| Error::Damaged(what.to_owned());
-        let (n, random, [depth, spent, wanted, flags, image], pending, waiting, targets, handles, length, schedule): Header = cell::read_header(from)?;
+        let (n, random, [depth, spent, wanted, flags, image], pending, waiting, targets, handles, length, schedule): Header =
+            cell::read_header(from)?;
         if image != checksum(crate::image::image().shared.bytes()) || schedule != u64::from(FUEL_SCHEDULE) {
             return Err(damaged("the snapshot was made by another version of the library"));
         }
@@ -384,7 +405,20 @@ impl Snapshot for Frozen {
             }
         }
         let saved = crate::vm::Saved {
-            fp, pc, depth: calls, cursor, limit, runs, top, threshold, atoms, atom_count, transitions, transition_count, epoch, random,
+            fp,
+            pc,
+            depth: calls,
+            cursor,
+            limit,
+            runs,
+            top,
+            threshold,
+            atoms,
+            atom_count,
+            transitions,
+            transition_count,
+            epoch,
+            random,
         };
         Ok(Frozen {
             freeze: Freeze {
@@ -450,7 +484,9 @@ impl Vm<'_> {
             Some(Reply::Later(_)) => self.type_error("the host's answer is not ready"),
             None => {
                 let number = self.heap.value(cell + 16).as_int().unwrap_or(-1);
-                let Some(target) = self.host.targets.get(number as usize).cloned() else { return self.type_error("the host object is gone") };
+                let Some(target) = self.host.targets.get(number as usize).cloned() else {
+                    return self.type_error("the host object is gone");
+                };
                 let mut list = Vec::new();
                 for i in 0..arguments.count.min(1 << 16) {
                     let value = arguments.get(self, i);
@@ -507,7 +543,9 @@ fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, nodes: &mut u32) -> Resul
     }
     if value.is_string() {
         let units = vm.heap.units(value.payload()).map_err(|_| "this text")?;
-        return String::from_utf16(&units).map(|text| Argument::Value(cell::Value::Text(text))).map_err(|_| "text with a lone surrogate".into());
+        return String::from_utf16(&units)
+            .map(|text| Argument::Value(cell::Value::Text(text)))
+            .map_err(|_| "text with a lone surrogate".into());
     }
     if value.is_bigint() {
         return Ok(Argument::Value(cell::Value::Integer(vm.heap.bigint_value(value.payload()))));
@@ -535,14 +573,21 @@ fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, nodes: &mut u32) -> Resul
                 items.push(copy_out(vm, item, depth + 1, nodes)?);
             }
             if whole(&items) {
-                let values = items.into_iter().filter_map(|item| if let Argument::Value(value) = item { Some(value) } else { None }).collect();
+                let values =
+                    items.into_iter().filter_map(|item| if let Argument::Value(value) = item { Some(value) } else { None }).collect();
                 return Ok(Argument::Value(cell::Value::List(values)));
             }
             Ok(Argument::List(items))
         }
         Kind::Object => {
             let mut keys: Vec<Key> = vm.heap.index_keys(object).into_iter().map(Key::Index).collect();
-            keys.extend(vm.heap.name_keys(object).into_iter().filter(|(_, attributes)| attributes & attribute::ENUMERABLE != 0).map(|(name, _)| Key::Name(name)));
+            keys.extend(
+                vm.heap
+                    .name_keys(object)
+                    .into_iter()
+                    .filter(|(_, attributes)| attributes & attribute::ENUMERABLE != 0)
+                    .map(|(name, _)| Key::Name(name)),
+            );
             let (mut names, mut items) = (Vec::new(), Vec::new());
             for key in keys {
                 if let Key::Name(name) = key
@@ -556,8 +601,11 @@ fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, nodes: &mut u32) -> Resul
                 items.push(copy_out(vm, item, depth + 1, nodes)?);
             }
             if whole(&items) {
-                let map: IndexMap<String, cell::Value> =
-                    names.into_iter().zip(items).filter_map(|(name, item)| if let Argument::Value(value) = item { Some((name, value)) } else { None }).collect();
+                let map: IndexMap<String, cell::Value> = names
+                    .into_iter()
+                    .zip(items)
+                    .filter_map(|(name, item)| if let Argument::Value(value) = item { Some((name, value)) } else { None })
+                    .collect();
                 return Ok(Argument::Value(cell::Value::Map(map)));
             }
             Ok(Argument::Map(names.into_iter().zip(items).collect()))
@@ -570,7 +618,9 @@ fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, nodes: &mut u32) -> Resul
 /// A handle for an object of the guest's.
 fn handle(vm: &mut Vm<'_>, value: Value) -> Option<Ref> {
     let list = vm.realm(Realm::HANDLES);
-    let list = if vm.heap.is_kind(list, Kind::Array) { list.payload() } else {
+    let list = if vm.heap.is_kind(list, Kind::Array) {
+        list.payload()
+    } else {
         let list = vm.array_of(&[]).ok()?;
         vm.set_realm(Realm::HANDLES, Value::object(list));
         list

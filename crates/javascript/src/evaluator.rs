@@ -64,10 +64,16 @@ impl Evaluator {
                         .collect();
                     return format!("[{}]", parts.join(","));
                 }
-                let has_message = vm.object_cell(value).is_ok_and(|cell| {
-                    vm.find(cell, Key::Name(crate::heap::atoms::MESSAGE)).is_ok_and(|found| found.is_some())
-                });
-                return if has_message { vm.describe_error(value) } else if vm.is_callable(value) { "[function]".to_owned() } else { "[object]".to_owned() };
+                let has_message = vm
+                    .object_cell(value)
+                    .is_ok_and(|cell| vm.find(cell, Key::Name(crate::heap::atoms::MESSAGE)).is_ok_and(|found| found.is_some()));
+                return if has_message {
+                    vm.describe_error(value)
+                } else if vm.is_callable(value) {
+                    "[function]".to_owned()
+                } else {
+                    "[object]".to_owned()
+                };
             }
             if value.is_symbol() {
                 return "Symbol()".to_owned();

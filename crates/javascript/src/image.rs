@@ -216,7 +216,19 @@ impl Builder<'_, '_> {
             shape = self.vm.heap.shape_add(shape, name, attribute::PLAIN)?.unwrap_or(root);
         }
         self.vm.set_realm(Realm::ITERATOR_RESULT_SHAPE, Value::object(shape));
-        for slot in [Realm::EXCEPTION, Realm::NATIVE_OBJECTS, Realm::SYMBOL_REGISTRY, Realm::HANDLES, Realm::MODULES, Realm::OFFERS, Realm::TIMERS, Realm::SCRATCH, Realm::ARRAY_VALUES_CHECK, Realm::THROW_TYPE_ERROR, Realm::JOBS] {
+        for slot in [
+            Realm::EXCEPTION,
+            Realm::NATIVE_OBJECTS,
+            Realm::SYMBOL_REGISTRY,
+            Realm::HANDLES,
+            Realm::MODULES,
+            Realm::OFFERS,
+            Realm::TIMERS,
+            Realm::SCRATCH,
+            Realm::ARRAY_VALUES_CHECK,
+            Realm::THROW_TYPE_ERROR,
+            Realm::JOBS,
+        ] {
             self.vm.set_realm(slot, Value::UNDEFINED);
         }
         // The error for memory: made beforehand, with its message and an empty trace.
@@ -388,14 +400,33 @@ fn expand(source: &str) -> String {
 /// Prototypes whose own prototype is not Object.prototype.
 fn parent_of(name: &str) -> Option<&'static str> {
     Some(match name {
-        "TYPE_ERROR_PROTOTYPE" | "RANGE_ERROR_PROTOTYPE" | "SYNTAX_ERROR_PROTOTYPE" | "REFERENCE_ERROR_PROTOTYPE"
-        | "EVAL_ERROR_PROTOTYPE" | "URI_ERROR_PROTOTYPE" | "AGGREGATE_ERROR_PROTOTYPE" | "INTERNAL_ERROR_PROTOTYPE" => "ERROR_PROTOTYPE",
-        "ARRAY_ITERATOR_PROTOTYPE" | "STRING_ITERATOR_PROTOTYPE" | "MAP_ITERATOR_PROTOTYPE" | "SET_ITERATOR_PROTOTYPE"
-        | "REGEXP_STRING_ITERATOR_PROTOTYPE" | "GENERATOR_PROTOTYPE" => "ITERATOR_PROTOTYPE",
+        "TYPE_ERROR_PROTOTYPE"
+        | "RANGE_ERROR_PROTOTYPE"
+        | "SYNTAX_ERROR_PROTOTYPE"
+        | "REFERENCE_ERROR_PROTOTYPE"
+        | "EVAL_ERROR_PROTOTYPE"
+        | "URI_ERROR_PROTOTYPE"
+        | "AGGREGATE_ERROR_PROTOTYPE"
+        | "INTERNAL_ERROR_PROTOTYPE" => "ERROR_PROTOTYPE",
+        "ARRAY_ITERATOR_PROTOTYPE"
+        | "STRING_ITERATOR_PROTOTYPE"
+        | "MAP_ITERATOR_PROTOTYPE"
+        | "SET_ITERATOR_PROTOTYPE"
+        | "REGEXP_STRING_ITERATOR_PROTOTYPE"
+        | "GENERATOR_PROTOTYPE" => "ITERATOR_PROTOTYPE",
         "ASYNC_GENERATOR_PROTOTYPE" | "ASYNC_FROM_SYNC_ITERATOR_PROTOTYPE" => "ASYNC_ITERATOR_PROTOTYPE",
         "GENERATOR_FUNCTION_PROTOTYPE" | "ASYNC_FUNCTION_PROTOTYPE" | "ASYNC_GENERATOR_FUNCTION_PROTOTYPE" => "FUNCTION_PROTOTYPE",
-        "INT8_PROTOTYPE" | "UINT8_PROTOTYPE" | "UINT8C_PROTOTYPE" | "INT16_PROTOTYPE" | "UINT16_PROTOTYPE" | "INT32_PROTOTYPE"
-        | "UINT32_PROTOTYPE" | "FLOAT32_PROTOTYPE" | "FLOAT64_PROTOTYPE" | "BIGINT64_PROTOTYPE" | "BIGUINT64_PROTOTYPE" => "TYPED_ARRAY_PROTOTYPE",
+        "INT8_PROTOTYPE"
+        | "UINT8_PROTOTYPE"
+        | "UINT8C_PROTOTYPE"
+        | "INT16_PROTOTYPE"
+        | "UINT16_PROTOTYPE"
+        | "INT32_PROTOTYPE"
+        | "UINT32_PROTOTYPE"
+        | "FLOAT32_PROTOTYPE"
+        | "FLOAT64_PROTOTYPE"
+        | "BIGINT64_PROTOTYPE"
+        | "BIGUINT64_PROTOTYPE" => "TYPED_ARRAY_PROTOTYPE",
         _ => return None,
     })
 }

@@ -108,7 +108,8 @@ impl<'a> Vm<'a> {
                 self.heap.set_value(values + 8 + i as u32 * 8, value);
             }
             let captures = self.raw_words(list.captures[part(function.captures)].iter().map(|&c| capture_word(c)))?;
-            let handlers: Vec<u32> = list.handlers[part(function.handlers)].iter().flat_map(|h| [h.start, h.end, h.target, u32::from(h.register)]).collect();
+            let handlers: Vec<u32> =
+                list.handlers[part(function.handlers)].iter().flat_map(|h| [h.start, h.end, h.target, u32::from(h.register)]).collect();
             let handlers = self.raw_words(handlers.into_iter())?;
             let positions: Vec<u32> = list.positions[part(function.positions)].iter().flat_map(|p| [p.word, p.offset]).collect();
             let positions = self.raw_words(positions.into_iter())?;

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bytecode;
+pub mod compile;
 #[allow(dead_code)]
 mod engine;
 mod evaluator;
@@ -12,12 +13,11 @@ mod install;
 mod interpret;
 mod library;
 mod number;
+pub mod pattern;
 mod session;
+pub mod syntax;
 mod value;
 mod vm;
-pub mod compile;
-pub mod pattern;
-pub mod syntax;
 
-pub use evaluator::Evaluator;
 pub use engine::{Frozen, JavaScript};
+pub use evaluator::Evaluator;

@@ -233,9 +233,9 @@ impl std::fmt::Debug for Value {
             SYMBOL => write!(f, "symbol@{:x}", self.payload()),
             BIGINT => write!(f, "bigint@{:x}", self.payload()),
             NATIVE => write!(f, "native#{}", self.payload()),
-            SPECIAL => f.write_str(
-                ["false", "true", "undefined", "null", "hole", "uninitialised"].get(self.payload() as usize).unwrap_or(&"?"),
-            ),
+            SPECIAL => {
+                f.write_str(["false", "true", "undefined", "null", "hole", "uninitialised"].get(self.payload() as usize).unwrap_or(&"?"))
+            }
             _ => write!(f, "{}", f64::from_bits(self.0)),
         }
     }

@@ -66,8 +66,17 @@ pub(crate) enum Entry {
 }
 
 const ENTRIES: [Entry; 11] = [
-    Entry::Call, Entry::Construct, Entry::Discard, Entry::Test, Entry::TestNot, Entry::Not, Entry::Host, Entry::Iterate,
-    Entry::Generator, Entry::ConstructSuper, Entry::Job,
+    Entry::Call,
+    Entry::Construct,
+    Entry::Discard,
+    Entry::Test,
+    Entry::TestNot,
+    Entry::Not,
+    Entry::Host,
+    Entry::Iterate,
+    Entry::Generator,
+    Entry::ConstructSuper,
+    Entry::Job,
 ];
 
 impl Entry {
@@ -449,7 +458,9 @@ impl<'a> Vm<'a> {
         let callee = self.heap.value(window + u32::from(frame::CALLEE) * 8);
         let code = self.code_of(callee);
         if code != 0 {
-            if self.heap.high(code) & crate::bytecode::function_flag::CLASS != 0 && !matches!(self.entry, Entry::Construct | Entry::ConstructSuper) {
+            if self.heap.high(code) & crate::bytecode::function_flag::CLASS != 0
+                && !matches!(self.entry, Entry::Construct | Entry::ConstructSuper)
+            {
                 return self.type_error("Class constructor cannot be invoked without 'new'");
             }
             self.push(distance, count, code)?;

@@ -109,7 +109,16 @@ impl Marker<'_, '_> {
                 }
             }
             Kind::Code => {
-                for at in [code::NAME, code::UNIT, code::CONSTANTS, code::HANDLERS, code::POSITIONS, code::CAPTURES, code::NEW_PROTOTYPE, code::NEW_SHAPE] {
+                for at in [
+                    code::NAME,
+                    code::UNIT,
+                    code::CONSTANTS,
+                    code::HANDLERS,
+                    code::POSITIONS,
+                    code::CAPTURES,
+                    code::NEW_PROTOTYPE,
+                    code::NEW_SHAPE,
+                ] {
                     self.field(cell + at);
                 }
             }
@@ -200,7 +209,8 @@ impl<'a> Heap<'a> {
     /// Collects. `frames`: the stack's values from..to; `raw`: words of frames that are no values are skipped by their tags.
     /// `first`: where cells begin.
     pub(crate) fn collect(&mut self, first: u32, frames: (u32, u32)) {
-        let (mut bits, mut stack) = SCRATCH.with_borrow_mut(|scratch| (std::mem::take(&mut scratch.bits), std::mem::take(&mut scratch.stack)));
+        let (mut bits, mut stack) =
+            SCRATCH.with_borrow_mut(|scratch| (std::mem::take(&mut scratch.bits), std::mem::take(&mut scratch.stack)));
         bits.clear();
         bits.resize((self.top as usize >> 10) + 1, 0);
         stack.clear();
@@ -295,7 +305,8 @@ impl<'a> Heap<'a> {
 
     /// After a collection: would `bytes` fit?
     pub(crate) fn has_room(&self, bytes: u32) -> bool {
-        u64::from(self.top) + u64::from(bytes) <= u64::from(self.threshold) || self.limit.saturating_sub(self.cursor) >= bytes.saturating_add(16)
+        u64::from(self.top) + u64::from(bytes) <= u64::from(self.threshold)
+            || self.limit.saturating_sub(self.cursor) >= bytes.saturating_add(16)
     }
 
     /// Sets when to collect next; false if the cap leaves no room for `bytes`.

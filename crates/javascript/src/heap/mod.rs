@@ -103,12 +103,51 @@ pub(crate) enum Kind {
 }
 
 const KINDS: &[Kind] = &[
-    Kind::Free, Kind::Object, Kind::Array, Kind::Function, Kind::NativeFunction, Kind::BoundFunction, Kind::Error,
-    Kind::Wrapper, Kind::Date, Kind::Pattern, Kind::Map, Kind::Set, Kind::WeakMap, Kind::WeakSet, Kind::WeakRef,
-    Kind::Promise, Kind::Generator, Kind::Arguments, Kind::Proxy, Kind::ArrayBuffer, Kind::TypedArray, Kind::DataView,
-    Kind::Namespace, Kind::Iterator, Kind::HostObject, Kind::FinalizationRegistry, Kind::String8, Kind::String16,
-    Kind::Rope, Kind::Slice, Kind::Symbol, Kind::BigInt, Kind::Box, Kind::Slots, Kind::Elements, Kind::Sparse,
-    Kind::Shape, Kind::Table, Kind::Code, Kind::Unit, Kind::Accessor, Kind::Hash, Kind::Raw, Kind::Stack, Kind::Node,
+    Kind::Free,
+    Kind::Object,
+    Kind::Array,
+    Kind::Function,
+    Kind::NativeFunction,
+    Kind::BoundFunction,
+    Kind::Error,
+    Kind::Wrapper,
+    Kind::Date,
+    Kind::Pattern,
+    Kind::Map,
+    Kind::Set,
+    Kind::WeakMap,
+    Kind::WeakSet,
+    Kind::WeakRef,
+    Kind::Promise,
+    Kind::Generator,
+    Kind::Arguments,
+    Kind::Proxy,
+    Kind::ArrayBuffer,
+    Kind::TypedArray,
+    Kind::DataView,
+    Kind::Namespace,
+    Kind::Iterator,
+    Kind::HostObject,
+    Kind::FinalizationRegistry,
+    Kind::String8,
+    Kind::String16,
+    Kind::Rope,
+    Kind::Slice,
+    Kind::Symbol,
+    Kind::BigInt,
+    Kind::Box,
+    Kind::Slots,
+    Kind::Elements,
+    Kind::Sparse,
+    Kind::Shape,
+    Kind::Table,
+    Kind::Code,
+    Kind::Unit,
+    Kind::Accessor,
+    Kind::Hash,
+    Kind::Raw,
+    Kind::Stack,
+    Kind::Node,
 ];
 
 impl Kind {
@@ -459,6 +498,16 @@ impl<'a> Heap<'a> {
 fn kind_is_shared(kind: Kind) -> bool {
     matches!(
         kind,
-        Kind::String8 | Kind::String16 | Kind::Symbol | Kind::Shape | Kind::Table | Kind::Slots | Kind::Code | Kind::Unit | Kind::Accessor | Kind::Raw | Kind::BigInt
+        Kind::String8
+            | Kind::String16
+            | Kind::Symbol
+            | Kind::Shape
+            | Kind::Table
+            | Kind::Slots
+            | Kind::Code
+            | Kind::Unit
+            | Kind::Accessor
+            | Kind::Raw
+            | Kind::BigInt
     )
 }

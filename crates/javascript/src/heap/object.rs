@@ -19,11 +19,20 @@ const GAP: u32 = 1024;
 pub(crate) enum Own {
     Absent,
     /// A value at an address of its own.
-    Data { address: u32, attributes: u8 },
+    Data {
+        address: u32,
+        attributes: u8,
+    },
     /// A value that is computed (array length, string index).
-    Virtual { value: Value, attributes: u8 },
+    Virtual {
+        value: Value,
+        attributes: u8,
+    },
     /// An accessor pair cell.
-    Accessor { pair: u32, attributes: u8 },
+    Accessor {
+        pair: u32,
+        attributes: u8,
+    },
     /// The object's kind decides (proxy, typed array, namespace, host object).
     Exotic,
 }
@@ -81,11 +90,7 @@ impl<'a> Heap<'a> {
     /// The same, coded for an inline cache: words from the object, or, with the top bit, words from the slots cell.
     pub(crate) fn slot_code(&self, shape: u32, index: u32) -> u16 {
         let inline = self.shape_inline(shape);
-        if index < inline {
-            (u32::from(self.mem.load_u8(shape + 20)) + index) as u16
-        } else {
-            0x8000 | (1 + index - inline) as u16
-        }
+        if index < inline { (u32::from(self.mem.load_u8(shape + 20)) + index) as u16 } else { 0x8000 | (1 + index - inline) as u16 }
     }
 
     /// Marks that caches which looked through this object must look again.
@@ -151,7 +156,10 @@ impl<'a> Heap<'a> {
     /// Appends to an array whose elements are dense and whose length is writable; false if it is not so.
     pub(crate) fn array_push(&mut self, array: u32, value: Value) -> Result<bool> {
         let length = self.array_length(array);
-        if length == u32::MAX || self.flags(array) & (flag::NOT_EXTENSIBLE | flag::LENGTH_FIXED) != 0 || !self.reserve_elements(array, length + 1)? {
+        if length == u32::MAX
+            || self.flags(array) & (flag::NOT_EXTENSIBLE | flag::LENGTH_FIXED) != 0
+            || !self.reserve_elements(array, length + 1)?
+        {
             return Ok(false);
         }
         let elements = self.elements(array);

@@ -190,7 +190,11 @@ impl<'a> Heap<'a> {
     /// The unit at `index` of a flat run.
     #[inline(always)]
     pub(crate) fn unit(&self, flat: Flat, index: u32) -> u16 {
-        if flat.wide { self.mem.load_u16(flat.at.wrapping_add(index * 2)) } else { u16::from(self.mem.load_u8(flat.at.wrapping_add(index))) }
+        if flat.wide {
+            self.mem.load_u16(flat.at.wrapping_add(index * 2))
+        } else {
+            u16::from(self.mem.load_u8(flat.at.wrapping_add(index)))
+        }
     }
 
     /// All units, host side (bounded by the string, charge before).

@@ -266,7 +266,13 @@ fn operands(vm: &Vm<'_>, word: u32) -> (Value, Value) {
 }
 
 /// A numeric operator on primitives.
-pub(crate) fn numeric(vm: &mut Vm<'_>, x: Value, y: Value, double: fn(f64, f64) -> f64, big: fn(&mut Vm<'_>, IBig, IBig) -> Result<IBig>) -> Result<Value> {
+pub(crate) fn numeric(
+    vm: &mut Vm<'_>,
+    x: Value,
+    y: Value,
+    double: fn(f64, f64) -> f64,
+    big: fn(&mut Vm<'_>, IBig, IBig) -> Result<IBig>,
+) -> Result<Value> {
     let x = vm.to_numeric_primitive(x)?;
     let y = vm.to_numeric_primitive(y)?;
     match (x.as_number(), y.as_number()) {
@@ -323,24 +329,42 @@ pub(crate) fn operate(vm: &mut Vm<'_>, helper: Helper, x: Value, y: Value) -> Re
     match helper {
         Helper::Add => add_primitives(vm, x, y),
         Helper::Subtract => numeric(vm, x, y, |x, y| x - y, |_, x, y| Ok(x - y)),
-        Helper::Multiply => numeric(vm, x, y, |x, y| x * y, |vm, x, y| {
-            vm.charge(words(&x).saturating_mul(words(&y)) / 16)?;
-            Ok(x * y)
-        }),
-        Helper::Divide => numeric(vm, x, y, |x, y| x / y, |vm, x, y| {
-            if y == IBig::ZERO {
-                return vm.range_error("Division by zero");
-            }
-            vm.charge(words(&x).saturating_mul(words(&y)) / 16)?;
-            Ok(x / y)
-        }),
-        Helper::Remainder => numeric(vm, x, y, |x, y| x % y, |vm, x, y| {
-            if y == IBig::ZERO {
-                return vm.range_error("Division by zero");
-            }
-            vm.charge(words(&x).saturating_mul(words(&y)) / 16)?;
-            Ok(x % y)
-        }),
+        Helper::Multiply => numeric(
+            vm,
+            x,
+            y,
+            |x, y| x * y,
+            |vm, x, y| {
+                vm.charge(words(&x).saturating_mul(words(&y)) / 16)?;
+                Ok(x * y)
+            },
+        ),
+        Helper::Divide => numeric(
+            vm,
+            x,
+            y,
+            |x, y| x / y,
+            |vm, x, y| {
+                if y == IBig::ZERO {
+                    return vm.range_error("Division by zero");
+                }
+                vm.charge(words(&x).saturating_mul(words(&y)) / 16)?;
+                Ok(x / y)
+            },
+        ),
+        Helper::Remainder => numeric(
+            vm,
+            x,
+            y,
+            |x, y| x % y,
+            |vm, x, y| {
+                if y == IBig::ZERO {
+                    return vm.range_error("Division by zero");
+                }
+                vm.charge(words(&x).saturating_mul(words(&y)) / 16)?;
+                Ok(x % y)
+            },
+        ),
         Helper::Power => numeric(vm, x, y, power_double, |vm, x, y| {
             if y < IBig::ZERO {
                 return vm.range_error("Exponent must be non-negative");
@@ -358,16 +382,32 @@ pub(crate) fn operate(vm: &mut Vm<'_>, helper: Helper, x: Value, y: Value) -> Re
                 return vm.range_error("Maximum BigInt size exceeded");
             }
             vm.charge((bits.min(MAX_BITS) / 64).pow(2) / 64)?;
-            Ok(if small { if n == 0 { IBig::ONE } else if n % 2 == 0 { x.clone() * x } else { x } } else { x.pow(n as usize) })
+            Ok(if small {
+                if n == 0 {
+                    IBig::ONE
+                } else if n % 2 == 0 {
+                    x.clone() * x
+                } else {
+                    x
+                }
+            } else {
+                x.pow(n as usize)
+            })
         }),
         Helper::BitAnd => numeric(vm, x, y, |x, y| f64::from(to_int32(x) & to_int32(y)), |_, x, y| Ok(x & y)),
         Helper::BitOr => numeric(vm, x, y, |x, y| f64::from(to_int32(x) | to_int32(y)), |_, x, y| Ok(x | y)),
         Helper::BitXor => numeric(vm, x, y, |x, y| f64::from(to_int32(x) ^ to_int32(y)), |_, x, y| Ok(x ^ y)),
         Helper::ShiftLeft => numeric(vm, x, y, |x, y| f64::from(to_int32(x).wrapping_shl(to_int32(y) as u32)), |vm, x, y| shift(vm, x, y)),
-        Helper::ShiftRight => numeric(vm, x, y, |x, y| f64::from(to_int32(x).wrapping_shr(to_int32(y) as u32)), |vm, x, y| shift(vm, x, -y)),
-        Helper::ShiftRightUnsigned => numeric(vm, x, y, |x, y| f64::from((to_int32(x) as u32).wrapping_shr(to_int32(y) as u32)), |vm, _, _| {
-            vm.type_error("BigInts have no unsigned right shift, use >> instead")
-        }),
+        Helper::ShiftRight => {
+            numeric(vm, x, y, |x, y| f64::from(to_int32(x).wrapping_shr(to_int32(y) as u32)), |vm, x, y| shift(vm, x, -y))
+        }
+        Helper::ShiftRightUnsigned => numeric(
+            vm,
+            x,
+            y,
+            |x, y| f64::from((to_int32(x) as u32).wrapping_shr(to_int32(y) as u32)),
+            |vm, _, _| vm.type_error("BigInts have no unsigned right shift, use >> instead"),
+        ),
         _ => Ok(Value::UNDEFINED),
     }
 }

@@ -280,17 +280,24 @@ impl<'a> Vm<'a> {
             };
             let this_properties = u32::from(self.heap.mem.load_u8(code + code::THIS_PROPERTIES));
             let proto = if prototype.is_object() { self.object_cell(prototype)? } else { self.realm_cell(Realm::OBJECT_PROTOTYPE) };
-            let shape = if self.heap.mem.load_u32(own + code::NEW_PROTOTYPE) == proto && own == code && own & crate::heap::memory::SHARED == 0 {
-                self.heap.mem.load_u32(own + code::NEW_SHAPE)
-            } else {
-                let inline = if this_properties <= 4 { 4 } else if this_properties <= 8 { 8 } else { 16 };
-                let shape = self.heap.root_shape(proto, Kind::Object, inline)?;
-                if own == code {
-                    self.heap.mem.store_u32(own + code::NEW_PROTOTYPE, proto);
-                    self.heap.mem.store_u32(own + code::NEW_SHAPE, shape);
-                }
-                shape
-            };
+            let shape =
+                if self.heap.mem.load_u32(own + code::NEW_PROTOTYPE) == proto && own == code && own & crate::heap::memory::SHARED == 0 {
+                    self.heap.mem.load_u32(own + code::NEW_SHAPE)
+                } else {
+                    let inline = if this_properties <= 4 {
+                        4
+                    } else if this_properties <= 8 {
+                        8
+                    } else {
+                        16
+                    };
+                    let shape = self.heap.root_shape(proto, Kind::Object, inline)?;
+                    if own == code {
+                        self.heap.mem.store_u32(own + code::NEW_PROTOTYPE, proto);
+                        self.heap.mem.store_u32(own + code::NEW_SHAPE, shape);
+                    }
+                    shape
+                };
             Value::object(self.heap.object(Kind::Object, shape)?)
         } else {
             return self.construct_by_helper(distance, count);

@@ -137,7 +137,11 @@ fn jump_compare(vm: &mut Vm<'_>, x: Value, y: Value, helper: Helper, sense: bool
 }
 
 fn needs_help(helper: Helper, x: Value, y: Value) -> bool {
-    if helper == Helper::Equal { x.is_object() != y.is_object() && !x.is_nullish() && !y.is_nullish() } else { x.is_object() || y.is_object() }
+    if helper == Helper::Equal {
+        x.is_object() != y.is_object() && !x.is_nullish() && !y.is_nullish()
+    } else {
+        x.is_object() || y.is_object()
+    }
 }
 
 /// Orders primitives. `None`: unordered.
@@ -188,7 +192,14 @@ fn loosely_equal(vm: &mut Vm<'_>, x: Value, y: Value) -> Result<bool> {
         return Ok(x.is_nullish() && y.is_nullish());
     }
     let both = |f: fn(Value) -> bool| f(x) && f(y);
-    if both(Value::is_object) || both(Value::is_string) || both(Value::is_number) || both(Value::is_bigint) || both(Value::is_boolean) || x.is_symbol() || y.is_symbol() {
+    if both(Value::is_object)
+        || both(Value::is_string)
+        || both(Value::is_number)
+        || both(Value::is_bigint)
+        || both(Value::is_boolean)
+        || x.is_symbol()
+        || y.is_symbol()
+    {
         return strictly_equal(vm, x, y);
     }
     if x.is_bigint() || y.is_bigint() {
@@ -358,4 +369,3 @@ pub(crate) fn finish_test(vm: &mut Vm<'_>, instruction: u32, taken: bool) -> u32
     // The jump is the last extension word.
     if taken { next.wrapping_add(vm.heap.mem.load_u32(next - 4) << 2) } else { next }
 }
-

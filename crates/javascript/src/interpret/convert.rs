@@ -209,7 +209,10 @@ impl<'a> Vm<'a> {
     pub(crate) fn uninitialised<T>(&mut self, name: u32) -> Result<T> {
         let text = self.heap.text(name)?;
         if text == "this" {
-            return self.fail(Fault::Reference, "Must call super constructor in derived class before accessing 'this' or returning from derived constructor");
+            return self.fail(
+                Fault::Reference,
+                "Must call super constructor in derived class before accessing 'this' or returning from derived constructor",
+            );
         }
         self.fail(Fault::Reference, &format!("Cannot access '{text}' before initialization"))
     }

@@ -290,4 +290,3 @@ impl<'a> Vm<'a> {
         Ok(Value::object(object))
     }
 }
-

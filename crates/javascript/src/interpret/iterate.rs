@@ -300,7 +300,9 @@ impl<'a> Vm<'a> {
             let more = self.heap.proto(object) != 0;
             for index in indices {
                 let enumerable = match self.heap.own(object, Key::Index(index)) {
-                    Own::Data { attributes, .. } | Own::Accessor { attributes, .. } | Own::Virtual { attributes, .. } => attributes & attribute::ENUMERABLE != 0,
+                    Own::Data { attributes, .. } | Own::Accessor { attributes, .. } | Own::Virtual { attributes, .. } => {
+                        attributes & attribute::ENUMERABLE != 0
+                    }
                     _ => false,
                 };
                 if inherited && seen.contains(&Key::Index(index)) {

@@ -345,7 +345,10 @@ fn private_own(vm: &mut Vm<'_>, object: Value, name: Value) -> Result<(u32, Own)
 
 fn no_private<T>(vm: &mut Vm<'_>, verb: &str, name: Value) -> Result<T> {
     let text = vm.key_text(Key::Name(name.payload()))?;
-    vm.type_error(&format!("Cannot {verb} private member {text} {} an object whose class did not declare it", if verb == "read" { "from" } else { "to" }))
+    vm.type_error(&format!(
+        "Cannot {verb} private member {text} {} an object whose class did not declare it",
+        if verb == "read" { "from" } else { "to" }
+    ))
 }
 
 slow_op!(GetPrivate(vm, word) {
@@ -621,7 +624,13 @@ impl<'a> Vm<'a> {
         self.heap.mem.store_u32(function + function::HOME, 0);
         self.heap.mem.store_u64(function + function::FIELDS, 0);
         self.heap.mem.fill(function + function::CAPTURES, (count + 1) & !1, Value::UNDEFINED.0);
-        let constructor = flags & (function_flag::ARROW | function_flag::METHOD | function_flag::GENERATOR | function_flag::ASYNC | function_flag::FIELD_INITIALISER) == 0;
+        let constructor = flags
+            & (function_flag::ARROW
+                | function_flag::METHOD
+                | function_flag::GENERATOR
+                | function_flag::ASYNC
+                | function_flag::FIELD_INITIALISER)
+            == 0;
         self.heap.set_flags(function, flag::LAZY | flag::CALLABLE | if constructor { flag::CONSTRUCTOR } else { 0 });
         Ok(function)
     }
@@ -692,7 +701,13 @@ impl<'a> Vm<'a> {
     /// Makes all own properties unconfigurable, and unwritable too if `frozen`.
     pub(crate) fn set_integrity(&mut self, object: u32, frozen: bool) -> Result<()> {
         self.materialise(object)?;
-        let keys: Vec<Key> = self.heap.index_keys(object).into_iter().map(Key::Index).chain(self.heap.name_keys(object).into_iter().map(|(n, _)| Key::Name(n))).collect();
+        let keys: Vec<Key> = self
+            .heap
+            .index_keys(object)
+            .into_iter()
+            .map(Key::Index)
+            .chain(self.heap.name_keys(object).into_iter().map(|(n, _)| Key::Name(n)))
+            .collect();
         for key in keys {
             match self.heap.own(object, key) {
                 Own::Data { address, attributes } => {

@@ -26,9 +26,9 @@ mod property;
 mod scope;
 mod simple;
 
-pub(crate) use convert::parse_bigint;
 pub(crate) use arithmetic::{operate, power_double, unary};
 pub(crate) use compare::{compare, strictly_equal};
+pub(crate) use convert::parse_bigint;
 pub(crate) use generator::{DATA, Resume};
 
 /// Why the interpreter returned to its driver.

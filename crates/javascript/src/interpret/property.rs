@@ -138,7 +138,10 @@ fn set_field(vm: &mut Vm<'_>, word: u32) -> Result<()> {
             let place = u32::from(heap.slot_code(after, slot));
             if before == after {
                 vm.fill_cache(place, before, 0);
-            } else if epoch == vm.heap.epoch && vm.heap.shape_count(after) == vm.heap.shape_count(before) + 1 && !vm.heap.is_dictionary(before) {
+            } else if epoch == vm.heap.epoch
+                && vm.heap.shape_count(after) == vm.heap.shape_count(before) + 1
+                && !vm.heap.is_dictionary(before)
+            {
                 vm.fill_cache(place, before, after);
             }
         }
@@ -594,7 +597,11 @@ impl<'a> Vm<'a> {
                         self.help(Helper::TypedSet, &[receiver, key, value])?;
                         return Ok(true);
                     }
-                    let value = if self.typed_is_big(holder) { self.to_bigint_primitive(value)? } else { Value::number(self.to_number_primitive(value)?) };
+                    let value = if self.typed_is_big(holder) {
+                        self.to_bigint_primitive(value)?
+                    } else {
+                        Value::number(self.to_number_primitive(value)?)
+                    };
                     if let Key::Index(index) = key {
                         self.typed_set(holder, index, value);
                     }

@@ -22,7 +22,10 @@ pub(super) const NATIVES: &[Native] = &[
     }),
     leaf("typedConvert", |vm, a| {
         let value = a.get(vm, 1);
-        if vm.typed_is_big(a.get(vm, 0).payload()) { vm.to_bigint_primitive(value) } else { vm.to_number_primitive(value).map(Value::number) }
+        if vm.typed_is_big(a.get(vm, 0).payload()) {
+            vm.to_bigint_primitive(value)
+        } else {
+            vm.to_number_primitive(value).map(Value::number)
+        }
     }),
 ];
-

@@ -12,10 +12,16 @@ const fn leaf(name: &'static str, leaf: super::Leaf) -> Native {
 }
 
 pub(super) const NATIVES: &[Native] = &[
-    Native { target: "GLOBAL", name: "eval", length: 1, convert: "", leaf: |vm, a| {
-        let source = a.get(vm, 0);
-        vm.indirect_eval(source)
-    } },
+    Native {
+        target: "GLOBAL",
+        name: "eval",
+        length: 1,
+        convert: "",
+        leaf: |vm, a| {
+            let source = a.get(vm, 0);
+            vm.indirect_eval(source)
+        },
+    },
     leaf("newBound", |vm, a| {
         // (target, this, arguments, prototype)
         let target = a.get(vm, 0);
@@ -55,7 +61,15 @@ pub(super) const NATIVES: &[Native] = &[
             vm.heap.put(proto, Key::Name(atoms::NAME), Value::string(name), HIDDEN)?;
             vm.heap.put(proto, Key::Name(atoms::MESSAGE), Value::string(atoms::EMPTY), HIDDEN)?;
         }
-        for slot in [Realm::TYPE_ERROR_PROTOTYPE, Realm::RANGE_ERROR_PROTOTYPE, Realm::SYNTAX_ERROR_PROTOTYPE, Realm::REFERENCE_ERROR_PROTOTYPE, Realm::EVAL_ERROR_PROTOTYPE, Realm::URI_ERROR_PROTOTYPE, Realm::ERROR_PROTOTYPE] {
+        for slot in [
+            Realm::TYPE_ERROR_PROTOTYPE,
+            Realm::RANGE_ERROR_PROTOTYPE,
+            Realm::SYNTAX_ERROR_PROTOTYPE,
+            Realm::REFERENCE_ERROR_PROTOTYPE,
+            Realm::EVAL_ERROR_PROTOTYPE,
+            Realm::URI_ERROR_PROTOTYPE,
+            Realm::ERROR_PROTOTYPE,
+        ] {
             set_length(vm, slot, 1)?;
         }
         set_length(vm, Realm::AGGREGATE_ERROR_PROTOTYPE, 2)?;
@@ -85,7 +99,8 @@ fn function_text(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
             let unit_cell = vm.heap.mem.load_u32(cell + code::UNIT);
             let source = vm.heap.mem.load_u32(unit_cell + unit::SOURCE);
             let size = vm.heap.high(source);
-            let (start, end) = (vm.heap.mem.load_u32(cell + code::SOURCE_START).min(size), vm.heap.mem.load_u32(cell + code::SOURCE_END).min(size));
+            let (start, end) =
+                (vm.heap.mem.load_u32(cell + code::SOURCE_START).min(size), vm.heap.mem.load_u32(cell + code::SOURCE_END).min(size));
             let mut bytes = Vec::new();
             vm.charge(u64::from(end.saturating_sub(start)) / 16)?;
             vm.heap.mem.read(source + 8 + start, end.saturating_sub(start), &mut bytes);
@@ -119,7 +134,8 @@ fn make_function(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
     // Each part must be whole by itself.
     check(vm, &parameters, Goal::Parameters { is_async, is_generator })?;
     check(vm, &body, Goal::Body { is_async, is_generator })?;
-    let head = ["(function anonymous(", "(function* anonymous(", "(async function anonymous(", "(async function* anonymous("][kind as usize & 3];
+    let head =
+        ["(function anonymous(", "(function* anonymous(", "(async function anonymous(", "(async function* anonymous("][kind as usize & 3];
     let mut text = head.as_bytes().to_vec();
     text.extend_from_slice(&parameters);
     text.extend_from_slice(b"\n) {\n");
@@ -134,7 +150,11 @@ fn make_function(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
 
 fn check(vm: &mut Vm<'_>, text: &[u8], goal: Goal) -> Result<()> {
     use crate::syntax::Fault as Syntax;
-    let mut purse = super::host::Purse { fuel: vm.fuel.max(0).saturating_add(vm.reserve), used: 0, bytes: u64::from(vm.heap.cap.saturating_sub(vm.heap.used())) };
+    let mut purse = super::host::Purse {
+        fuel: vm.fuel.max(0).saturating_add(vm.reserve),
+        used: 0,
+        bytes: u64::from(vm.heap.cap.saturating_sub(vm.heap.used())),
+    };
     let mut parser = std::mem::take(&mut vm.host.parser);
     let parsed = parser.parse(text, goal, &Default::default(), &mut purse);
     vm.host.parser = parser;

@@ -2,8 +2,8 @@
 //! modules and host functions.
 
 use super::Arguments;
-use crate::bytecode::eval_flag;
 use crate::bytecode::VariableKind;
+use crate::bytecode::eval_flag;
 use crate::compile::{Request, compile};
 use crate::heap::memory::SHARED;
 use crate::heap::string::Key;

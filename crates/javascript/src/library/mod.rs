@@ -9,17 +9,17 @@
 //! object, `%define(name, function)` makes a library function for `%name`, `%constructor(...)` makes a constructor.
 
 pub(crate) mod array;
+pub(crate) mod collection;
 pub(crate) mod core;
 pub(crate) mod function;
-pub(crate) mod number;
-pub(crate) mod object;
-pub(crate) mod string;
 pub(crate) mod host;
-pub(crate) mod collection;
 pub(crate) mod json;
 pub(crate) mod math;
+pub(crate) mod number;
+pub(crate) mod object;
 pub(crate) mod pattern;
 pub(crate) mod promise;
+pub(crate) mod string;
 pub(crate) mod typed;
 
 use crate::bytecode::frame;
@@ -76,8 +76,17 @@ pub(crate) struct Native {
 
 /// Areas' tables; a native's number is its area's place times [`STRIDE`] plus its row.
 static AREAS: &[&[Native]] = &[
-    core::NATIVES, object::NATIVES, function::NATIVES, array::NATIVES, string::NATIVES, number::NATIVES, math::NATIVES,
-    collection::NATIVES, json::NATIVES, promise::NATIVES, pattern::NATIVES,
+    core::NATIVES,
+    object::NATIVES,
+    function::NATIVES,
+    array::NATIVES,
+    string::NATIVES,
+    number::NATIVES,
+    math::NATIVES,
+    collection::NATIVES,
+    json::NATIVES,
+    promise::NATIVES,
+    pattern::NATIVES,
 ];
 
 const STRIDE: u32 = 128;

@@ -68,7 +68,11 @@ pub(super) const NATIVES: &[Native] = &[
             return Ok(Value::NAN);
         }
         let digits = &digits[..count];
-        let n = if radix == 10 { digits.parse().unwrap_or(f64::NAN) } else { number::parse_radix(digits.as_bytes(), radix).unwrap_or(f64::NAN) };
+        let n = if radix == 10 {
+            digits.parse().unwrap_or(f64::NAN)
+        } else {
+            number::parse_radix(digits.as_bytes(), radix).unwrap_or(f64::NAN)
+        };
         Ok(Value::number(if negative { -n } else { n }))
     }),
     leaf("toBigInt", |vm, a| {
@@ -225,7 +229,9 @@ fn exact_fixed(n: f64, digits: usize) -> String {
                 break;
             }
             i -= 1;
-            if all[i] == b'9' { all[i] = b'0' } else {
+            if all[i] == b'9' {
+                all[i] = b'0'
+            } else {
                 all[i] += 1;
                 break;
             }
@@ -257,7 +263,9 @@ fn digits_of(n: f64, count: usize) -> (Vec<u8>, i32) {
                 break;
             }
             i -= 1;
-            if kept[i] == b'9' { kept[i] = b'0' } else {
+            if kept[i] == b'9' {
+                kept[i] = b'0'
+            } else {
                 kept[i] += 1;
                 break;
             }
@@ -341,7 +349,13 @@ fn uri(vm: &mut Vm<'_>, a: super::Arguments) -> Result<Value> {
                     out.push(unit);
                 } else {
                     let Some(first) = pair(&units, i + 1) else { return vm.fail(Fault::Uri, "URI malformed") };
-                    let size = match first { 0..=0x7f => 1, 0xc2..=0xdf => 2, 0xe0..=0xef => 3, 0xf0..=0xf4 => 4, _ => return vm.fail(Fault::Uri, "URI malformed") };
+                    let size = match first {
+                        0..=0x7f => 1,
+                        0xc2..=0xdf => 2,
+                        0xe0..=0xef => 3,
+                        0xf0..=0xf4 => 4,
+                        _ => return vm.fail(Fault::Uri, "URI malformed"),
+                    };
                     let mut bytes = vec![first];
                     for k in 1..size {
                         let at = i + k * 3;
@@ -350,7 +364,9 @@ fn uri(vm: &mut Vm<'_>, a: super::Arguments) -> Result<Value> {
                             None => return vm.fail(Fault::Uri, "URI malformed"),
                         }
                     }
-                    let Some(c) = std::str::from_utf8(&bytes).ok().and_then(|s| s.chars().next()) else { return vm.fail(Fault::Uri, "URI malformed") };
+                    let Some(c) = std::str::from_utf8(&bytes).ok().and_then(|s| s.chars().next()) else {
+                        return vm.fail(Fault::Uri, "URI malformed");
+                    };
                     if mode == 2 && RESERVED.contains(c) {
                         out.extend_from_slice(&units[i..i + 3]);
                     } else {
@@ -371,7 +387,9 @@ fn uri(vm: &mut Vm<'_>, a: super::Arguments) -> Result<Value> {
             }
             _ => {
                 if unit == u16::from(b'%') {
-                    if units.get(i + 1) == Some(&u16::from(b'u')) && let (Some(x), Some(y)) = (pair(&units, i + 2), pair(&units, i + 4)) {
+                    if units.get(i + 1) == Some(&u16::from(b'u'))
+                        && let (Some(x), Some(y)) = (pair(&units, i + 2), pair(&units, i + 4))
+                    {
                         out.push(u16::from(x) << 8 | u16::from(y));
                         i += 6;
                         continue;

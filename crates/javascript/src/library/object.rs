@@ -45,7 +45,9 @@ pub(super) const NATIVES: &[Native] = &[
     leaf("isPlain", |vm, a| {
         // An object without proxies, accessors or exotic parts: what fast loops may walk.
         let value = a.get(vm, 0);
-        Ok(Value::boolean(value.is_object_cell() && matches!(vm.heap.kind(value.payload()), Kind::Object | Kind::Array | Kind::Function | Kind::Error)))
+        Ok(Value::boolean(
+            value.is_object_cell() && matches!(vm.heap.kind(value.payload()), Kind::Object | Kind::Array | Kind::Function | Kind::Error),
+        ))
     }),
     leaf("enumerableOwn", enumerable_own),
     leaf("integrity", |vm, a| {
@@ -67,7 +69,15 @@ pub(super) const NATIVES: &[Native] = &[
                 Kind::Pattern => "RegExp",
                 Kind::Wrapper => {
                     let inner = vm.heap.value(value.payload() + 16);
-                    if inner.is_string() { "String" } else if inner.is_number() { "Number" } else if inner.is_boolean() { "Boolean" } else { "Object" }
+                    if inner.is_string() {
+                        "String"
+                    } else if inner.is_number() {
+                        "Number"
+                    } else if inner.is_boolean() {
+                        "Boolean"
+                    } else {
+                        "Object"
+                    }
                 }
                 _ if vm.is_callable(value) => "Function",
                 _ => "Object",
@@ -75,10 +85,16 @@ pub(super) const NATIVES: &[Native] = &[
         };
         vm.heap.string(tag).map(Value::string)
     }),
-    Native { target: "Object", name: "is", length: 2, convert: "", leaf: |vm, a| {
-        let (x, y) = (a.get(vm, 0), a.get(vm, 1));
-        super::core::same_value(vm, x, y).map(Value::boolean)
-    } },
+    Native {
+        target: "Object",
+        name: "is",
+        length: 2,
+        convert: "",
+        leaf: |vm, a| {
+            let (x, y) = (a.get(vm, 0), a.get(vm, 1));
+            super::core::same_value(vm, x, y).map(Value::boolean)
+        },
+    },
     leaf("newProxy", |vm, a| {
         let (target, handler) = (a.get(vm, 0), a.get(vm, 1));
         let shape = vm.heap.root_shape(0, Kind::Proxy, 0)?;
@@ -188,11 +204,18 @@ fn define_own_property(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
     let accessor = !getter.is_hole() || !setter.is_hole();
     let data = !value.is_hole() || !writable.is_hole();
     let flag_of = |given: Value, old: bool| if given.is_hole() { old } else { given == Value::TRUE };
-    let pack = |w: bool, e: bool, c: bool| u8::from(w) * attribute::WRITABLE | u8::from(e) * attribute::ENUMERABLE | u8::from(c) * attribute::CONFIGURABLE;
+    let pack = |w: bool, e: bool, c: bool| {
+        u8::from(w) * attribute::WRITABLE | u8::from(e) * attribute::ENUMERABLE | u8::from(c) * attribute::CONFIGURABLE
+    };
     if vm.heap.is(object, Kind::TypedArray)
         && let Key::Index(index) = key
     {
-        if vm.typed_get(object, index).is_none() || accessor || configurable == Value::FALSE || enumerable == Value::FALSE || writable == Value::FALSE {
+        if vm.typed_get(object, index).is_none()
+            || accessor
+            || configurable == Value::FALSE
+            || enumerable == Value::FALSE
+            || writable == Value::FALSE
+        {
             return Ok(Value::FALSE);
         }
         if !value.is_hole() {
@@ -225,7 +248,10 @@ fn define_own_property(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
         }
         Own::Virtual { value: old, attributes } => {
             // Array length, or a string's parts.
-            if accessor || configurable == Value::TRUE || !enumerable.is_hole() && (enumerable == Value::TRUE) != (attributes & attribute::ENUMERABLE != 0) {
+            if accessor
+                || configurable == Value::TRUE
+                || !enumerable.is_hole() && (enumerable == Value::TRUE) != (attributes & attribute::ENUMERABLE != 0)
+            {
                 return Ok(Value::FALSE);
             }
             let can_write = attributes & attribute::WRITABLE != 0;
@@ -251,7 +277,8 @@ fn define_own_property(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
             Ok(Value::boolean(value.is_hole() || super::core::same_value(vm, value, old)?))
         }
         Own::Data { address, attributes } => {
-            let (w, e, c) = (attributes & attribute::WRITABLE != 0, attributes & attribute::ENUMERABLE != 0, attributes & attribute::CONFIGURABLE != 0);
+            let (w, e, c) =
+                (attributes & attribute::WRITABLE != 0, attributes & attribute::ENUMERABLE != 0, attributes & attribute::CONFIGURABLE != 0);
             let old = vm.heap.value(address);
             if !c {
                 if configurable == Value::TRUE || !enumerable.is_hole() && (enumerable == Value::TRUE) != e || accessor {
@@ -352,7 +379,13 @@ fn enumerable_own(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
         return Ok(Value::UNDEFINED);
     }
     let mut out = Vec::new();
-    let keys: Vec<Key> = vm.heap.index_keys(object).into_iter().map(Key::Index).chain(vm.heap.name_keys(object).into_iter().map(|(n, _)| Key::Name(n))).collect();
+    let keys: Vec<Key> = vm
+        .heap
+        .index_keys(object)
+        .into_iter()
+        .map(Key::Index)
+        .chain(vm.heap.name_keys(object).into_iter().map(|(n, _)| Key::Name(n)))
+        .collect();
     vm.charge(keys.len() as u64 / 4)?;
     for key in keys {
         if let Key::Name(name) = key

@@ -196,7 +196,11 @@ fn exec(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
     let mut fuel = u64::try_from(vm.fuel.max(0).saturating_add(vm.reserve)).unwrap_or(0);
     let before = fuel;
     let mem = vm.heap.mem;
-    let step = if flat.wide { run(code, Units::<true> { mem, flat }, from, sticky, &mut store, &mut fuel) } else { run(code, Units::<false> { mem, flat }, from, sticky, &mut store, &mut fuel) };
+    let step = if flat.wide {
+        run(code, Units::<true> { mem, flat }, from, sticky, &mut store, &mut fuel)
+    } else {
+        run(code, Units::<false> { mem, flat }, from, sticky, &mut store, &mut fuel)
+    };
     vm.fuel = vm.fuel.saturating_sub((before - fuel) as i64);
     match step {
         Step::Matched => {

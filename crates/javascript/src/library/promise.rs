@@ -18,7 +18,9 @@ pub(super) const NATIVES: &[Native] = &[
     leaf("enqueue", |vm, a| {
         // (function, argument, argument, argument): a job of the microtask queue.
         let jobs = vm.realm(Realm::JOBS);
-        let queue = if jobs.is_object_cell() { jobs.payload() } else {
+        let queue = if jobs.is_object_cell() {
+            jobs.payload()
+        } else {
             let queue = vm.array_of(&[])?;
             vm.set_realm(Realm::JOBS, Value::object(queue));
             queue

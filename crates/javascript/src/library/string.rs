@@ -206,7 +206,9 @@ pub(super) const NATIVES: &[Native] = &[
         // The registry is an object without prototype, by description.
         let text = a.get(vm, 0).payload();
         let registry = vm.realm(Realm::SYMBOL_REGISTRY);
-        let registry = if registry.is_object_cell() { registry.payload() } else {
+        let registry = if registry.is_object_cell() {
+            registry.payload()
+        } else {
             let shape = vm.heap.root_shape(0, Kind::Object, 0)?;
             let object = vm.heap.object(Kind::Object, shape)?;
             vm.set_realm(Realm::SYMBOL_REGISTRY, Value::object(object));
@@ -312,13 +314,18 @@ fn case(vm: &mut Vm<'_>, a: &Arguments, upper: bool) -> Result<Value> {
         let mut bytes = Vec::new();
         vm.heap.mem.read(flat.at, flat.length, &mut bytes);
         if bytes.is_ascii() {
-            if upper { bytes.make_ascii_uppercase() } else { bytes.make_ascii_lowercase() }
+            if upper {
+                bytes.make_ascii_uppercase()
+            } else {
+                bytes.make_ascii_lowercase()
+            }
             return vm.heap.string8(&bytes).map(Value::string);
         }
     }
     let units = vm.heap.units(this)?;
     let mut out: Vec<u16> = Vec::with_capacity(units.len());
-    let all: Vec<std::result::Result<char, u16>> = char::decode_utf16(units.iter().copied()).map(|c| c.map_err(|e| e.unpaired_surrogate())).collect();
+    let all: Vec<std::result::Result<char, u16>> =
+        char::decode_utf16(units.iter().copied()).map(|c| c.map_err(|e| e.unpaired_surrogate())).collect();
     let text: String = all.iter().map(|c| c.unwrap_or('\u{fffd}')).collect();
     let lower_text = if upper { String::new() } else { text.to_lowercase() };
     let lone = all.iter().any(|c| c.is_err());
@@ -330,7 +337,15 @@ fn case(vm: &mut Vm<'_>, a: &Arguments, upper: bool) -> Result<Value> {
         match c {
             Ok(c) => {
                 let mut buffer = [0; 2];
-                if upper { for c in c.to_uppercase() { out.extend_from_slice(c.encode_utf16(&mut buffer)) } } else { for c in c.to_lowercase() { out.extend_from_slice(c.encode_utf16(&mut buffer)) } }
+                if upper {
+                    for c in c.to_uppercase() {
+                        out.extend_from_slice(c.encode_utf16(&mut buffer))
+                    }
+                } else {
+                    for c in c.to_lowercase() {
+                        out.extend_from_slice(c.encode_utf16(&mut buffer))
+                    }
+                }
             }
             Err(unit) => out.push(unit),
         }

@@ -58,7 +58,7 @@ pub enum Halted {
     Stopped(Stop),
 }
 
-/// The connection broke, or gdb said what no gdb says.
+/// gdb said what no gdb says.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection to gdb failed: {0}")]
 pub struct GdbError(String);
@@ -77,10 +77,15 @@ pub enum Ended {
 /// Serves one gdb until it goes away or the program has ended.
 ///
 /// # Errors
-/// [`GdbError`] when the connection breaks.
+/// [`GdbError`] when gdb does not keep to its protocol. A connection that ends is no error.
 pub fn serve<I: Inferior, C: ConnectionExt<Error = std::io::Error>>(inferior: &mut I, connection: C) -> Result<Ended, GdbError> {
     let mut session = Session { inferior, breakpoints: BTreeSet::new(), watches: Vec::new(), action: Action::Continue, ended: None };
-    let reason = GdbStub::new(connection).run_blocking::<EventLoop<'_, I, C>>(&mut session).map_err(|error| GdbError(error.to_string()))?;
+    let reason = match GdbStub::new(connection).run_blocking::<EventLoop<'_, I, C>>(&mut session) {
+        Ok(reason) => reason,
+        // gdb that is closed says nothing: the connection ends, and that is all.
+        Err(error) if error.is_connection_error() => DisconnectReason::Disconnect,
+        Err(error) => return Err(GdbError(error.to_string())),
+    };
     Ok(match (reason, session.ended) {
         (DisconnectReason::Kill, _) => Ended::Killed,
         (_, Some(stop)) => Ended::Stopped(stop),
