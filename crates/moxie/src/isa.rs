@@ -127,7 +127,7 @@ macro_rules! define {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
         pub enum Op {
-            $(#[doc = concat!("`", $mnemonic, "`: ", $meaning)] $name,)*
+            $(#[doc = concat!("`", $mnemonic, "`: `", $meaning, "`")] $name,)*
         }
 
         impl Op {

@@ -1,8 +1,8 @@
 //! The compiler for x86-64: guest registers in host registers, fuel in a register, guest memory behind guard pages.
 //!
-//! Code is made a unit at a time ([`unit`], about a function), in one pass ([`translate`]), with `dynasm` as the assembler: its instructions are
+//! Code is made a unit at a time (`unit`, about a function), in one pass (`translate`), with `dynasm` as the assembler: its instructions are
 //! encoded by code that the Rust compiler has specialised, so that encoding costs a few stores. Units are bound to each other by direct jumps
-//! as they are installed. An access that is not plain faults; the handler ([`fault`]) knows nothing but the code's own ranges, and the access
+//! as they are installed. An access that is not plain faults; the handler (`fault`) knows nothing but the code's own ranges, and the access
 //! is done by the book. Code memory has a budget of its own: when it is full, all of it is forgotten, and nothing else happens.
 #![allow(unsafe_code)]
 
