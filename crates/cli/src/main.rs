@@ -9,6 +9,7 @@ mod again;
 mod compiler;
 mod files;
 mod inspect;
+mod machines;
 mod present;
 mod quantities;
 mod resources;
@@ -39,6 +40,11 @@ enum Subcommands {
     Replay(again::ReplayArgs),
     /// Check a receipt by running again
     Verify(again::VerifyArgs),
+    /// The image of machine cells
+    #[command(subcommand)]
+    Image(machines::ImageCommand),
+    /// List the languages of machine cells
+    Languages,
     /// The C tool chain for Moxie
     #[command(subcommand)]
     Toolchain(compiler::ToolchainCommand),
@@ -54,6 +60,8 @@ fn main() -> ExitCode {
         Subcommands::Inspect(args) => inspect::inspect(args),
         Subcommands::Replay(args) => again::replay(args),
         Subcommands::Verify(args) => again::verify(args),
+        Subcommands::Image(args) => machines::image(args),
+        Subcommands::Languages => machines::languages(),
         Subcommands::Toolchain(args) => compiler::toolchain(args),
         Subcommands::Cc(args) => compiler::cc(args),
     };
