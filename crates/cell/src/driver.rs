@@ -585,11 +585,7 @@ impl<E: Engine> Cell<E> {
     }
 
     fn answer_awaited(&mut self, call: &HatchCall, result: HostResult) {
-        let reply = self.checked(result);
-        self.core.spent.extend(handed_out(call));
-        let fuel = self.core.meter.used();
-        self.core.tape.record(|| Entry::Reply { fuel, call: fingerprint(call), reply: reply.clone(), charged: 0, kept: Vec::new() });
-        self.core.next = Some(reply);
+        self.core.next = Some(self.written(call, result, 0));
     }
 
     /// Settles every promise whose future is ready; true when there was one.
@@ -696,11 +692,16 @@ impl<E: Engine> Cell<E> {
     }
 
     fn answered(&mut self, call: &HatchCall, result: HostResult) -> Answer {
+        Answer::Reply(self.written(call, result, 0))
+    }
+
+    /// The reply to a call, written down; nobody keeps what the guest handed out with it. `charged` units of the reading are other cells'.
+    fn written(&mut self, call: &HatchCall, result: HostResult, charged: u64) -> Reply {
         let reply = self.checked(result);
-        let fuel = self.core.meter.used();
-        self.core.tape.record(|| Entry::Reply { fuel, call: fingerprint(call), reply: reply.clone(), charged: 0, kept: Vec::new() });
+        let fuel = self.core.meter.used().saturating_sub(charged);
+        self.core.tape.record(|| Entry::Reply { fuel, call: fingerprint(call), reply: reply.clone(), charged, kept: Vec::new() });
         self.core.spent.extend(handed_out(call));
-        Answer::Reply(reply)
+        reply
     }
 
     /// Answers a call as the journal says.
@@ -976,11 +977,7 @@ impl<E: Engine> Member for Cell<E> {
         Ok(())
     }
     fn reply(&mut self, call: &HatchCall, result: HostResult, charged: u64) {
-        let reply = self.checked(result);
-        let fuel = self.core.meter.used().saturating_sub(charged);
-        self.core.spent.extend(handed_out(call));
-        self.core.tape.record(|| Entry::Reply { fuel, call: fingerprint(call), reply: reply.clone(), charged, kept: Vec::new() });
-        self.core.next = Some(reply);
+        self.core.next = Some(self.written(call, result, charged));
     }
     fn take_value(&mut self) -> Argument {
         self.engine.take_value().unwrap_or_default()
