@@ -3,6 +3,11 @@
 use std::time::Instant;
 
 fn main() {
+    #[cfg(feature = "live-library")]
+    {
+        let _ = javascript::LIVE
+            .set(|name| std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/library").join(name)).ok());
+    }
     let mut arguments = std::env::args().skip(1).peekable();
     let mut time = false;
     let mut cell = javascript::Evaluator::new(256 << 20).expect("room for a cell");

@@ -142,6 +142,11 @@ fn run(harness: &Path, text: &str) -> Result<(), String> {
 }
 
 fn main() {
+    #[cfg(feature = "live-library")]
+    {
+        let _ = javascript::LIVE
+            .set(|name| std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/library").join(name)).ok());
+    }
     let mut arguments = std::env::args().skip(1);
     let checkout = PathBuf::from(arguments.next().expect("the folder of a test262 checkout"));
     let (mut edition, mut filter, mut threads, mut failures, mut every) = (2024, String::new(), 2, None, 1);

@@ -300,7 +300,7 @@ impl Builder<'_, '_> {
 
     fn sources(&mut self) -> std::result::Result<(), String> {
         for (name, source) in library::SOURCES {
-            let exit = self.vm.run_library(name, source)?;
+            let exit = self.vm.run_library(name, &library::source(name, source))?;
             if let Exit::Thrown(value) | Exit::Value(value) = exit
                 && matches!(exit, Exit::Thrown(_))
             {
@@ -339,11 +339,18 @@ impl Builder<'_, '_> {
             let number = numbers.get(*name).copied().ok_or_else(|| format!("helper {name} is not defined"))?;
             vm.heap.mem.store_u32(helpers + 8 + i as u32 * 4, number);
         }
+        // The constructors lie at the same place in every cell.
+        let known = vm.host.registry.classes.len() as u32;
+        let classes = vm.heap.raw(known.max(1) * 4).map_err(fail)?;
+        for (i, &class) in vm.host.registry.classes.iter().enumerate() {
+            vm.heap.mem.store_u32(classes + 8 + i as u32 * 4, class);
+        }
         let mem = vm.heap.mem;
         mem.store_u32(SHARED | 8, vm.heap.atoms);
         mem.store_u32(SHARED | 12, vm.heap.transitions);
         mem.store_u32(SHARED | 16, codes);
         mem.store_u32(SHARED | 20, helpers);
+        mem.store_u32(SHARED | 24, classes);
         let low = vm.realm(Realm::SCRATCH).as_int().unwrap_or(0) as u32;
         vm.set_realm(Realm::SCRATCH, Value::UNDEFINED);
         // The stack lies behind the objects.
@@ -388,7 +395,14 @@ fn expand(source: &str) -> String {
         let name = &rest[start..end];
         let names = if symbol { atoms::SYMBOL_NAMES } else { crate::vm::REALM_NAMES };
         match names.iter().position(|n| *n == name) {
-            Some(number) => out.push_str(&format!("%{}({number})", if symbol { "symbol" } else { "realm" })),
+            Some(number) if symbol => out.push_str(&format!("%symbol({number})")),
+            // Not the property, which the guest may change.
+            Some(number) if rest[end..].starts_with(".constructor") => {
+                out.push_str(&format!("%intrinsic({number})"));
+                rest = &rest[end + ".constructor".len()..];
+                continue;
+            }
+            Some(number) => out.push_str(&format!("%realm({number})")),
             None => out.push_str(&rest[at..end]),
         }
         rest = &rest[end..];

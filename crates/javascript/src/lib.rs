@@ -21,3 +21,5 @@ mod vm;
 
 pub use engine::{Frozen, JavaScript};
 pub use evaluator::Evaluator;
+#[cfg(feature = "live-library")]
+pub use library::LIVE;

@@ -180,6 +180,8 @@ pub(crate) struct Host {
 pub(crate) struct Registry {
     pub(crate) numbers: std::cell::RefCell<std::collections::HashMap<String, u32>>,
     pub(crate) codes: Vec<u32>,
+    /// Constructors by the realm slot of their prototype.
+    pub(crate) classes: Vec<u32>,
 }
 
 impl Registry {

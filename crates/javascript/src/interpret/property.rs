@@ -429,7 +429,7 @@ impl<'a> Vm<'a> {
     fn exotic_get(&mut self, holder: u32, key: Key, receiver: Value) -> Result<Value> {
         match self.heap.kind(holder) {
             Kind::TypedArray => Ok(match key {
-                Key::Index(index) => self.typed_get(holder, index).unwrap_or(Value::UNDEFINED),
+                Key::Index(index) => self.typed_element(holder, index)?.unwrap_or(Value::UNDEFINED),
                 Key::Name(_) => Value::UNDEFINED,
             }),
             _ => {
@@ -608,7 +608,7 @@ impl<'a> Vm<'a> {
                     return Ok(true);
                 }
                 match key {
-                    Key::Index(index) if self.typed_get(holder, index).is_some() => {
+                    Key::Index(index) if self.typed_has(holder, index) => {
                         let key = self.heap.key_value(key)?;
                         self.help(Helper::DefineOnReceiver, &[receiver, key, value])?;
                         Ok(true)
@@ -685,7 +685,7 @@ impl<'a> Vm<'a> {
                 Ok(true)
             }
             Own::Exotic => Ok(match (self.heap.kind(object), key) {
-                (Kind::TypedArray, Key::Index(index)) => self.typed_get(object, index).is_none(),
+                (Kind::TypedArray, Key::Index(index)) => !self.typed_has(object, index),
                 (Kind::TypedArray, _) => true,
                 _ => false,
             }),
@@ -698,7 +698,7 @@ impl<'a> Vm<'a> {
         match self.find(start, key)? {
             None | Some((_, Own::Absent)) => Ok(Value::FALSE),
             Some((holder, Own::Exotic)) => match (self.heap.kind(holder), key) {
-                (Kind::TypedArray, Key::Index(index)) => Ok(Value::boolean(self.typed_get(holder, index).is_some())),
+                (Kind::TypedArray, Key::Index(index)) => Ok(Value::boolean(self.typed_has(holder, index))),
                 (Kind::TypedArray, _) => Ok(Value::FALSE),
                 _ => {
                     let key = self.heap.key_value(key)?;

@@ -145,7 +145,7 @@
   }
   return %defineProperty(receiver, key, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
 });
-%define("typedSet", function (array, key, value) { array[key] = +value; });
+%define("typedSet", function (array, key, value) { array[key] = %typedConvert(array, %toPrimitive(value, "number")); });
 %define("arraySpread", function (target, source) { for (const value of source) %push(target, value); });
 %define("copyProperties", function (target, source, excluded) {
   const keys = %ownKeys(source);

@@ -16,6 +16,7 @@ const fn leaf(name: &'static str, leaf: super::Leaf) -> Native {
 
 pub(super) const NATIVES: &[Native] = &[
     leaf("realm", realm),
+    leaf("intrinsic", |vm, a| Ok(vm.class(a.get(vm, 0).payload()))),
     leaf("symbol", |vm, a| Ok(Value::symbol(atoms::SYMBOLS + a.get(vm, 0).as_int().unwrap_or(0) as u32 * 16))),
     leaf("install", install),
     leaf("define", define),
@@ -392,6 +393,12 @@ fn constructor(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
     if prototype.is_object() {
         vm.heap.add(object, Key::Name(atoms::PROTOTYPE), prototype, 0)?;
         vm.heap.put(prototype.payload(), Key::Name(atoms::CONSTRUCTOR), Value::object(object), attribute::HIDDEN)?;
+        let slot = (0..Realm::COUNT as u32).find(|slot| vm.heap.value(crate::heap::REALM + slot * 8) == prototype);
+        if let Some(slot) = slot {
+            let classes = &mut vm.host.registry.classes;
+            classes.resize(classes.len().max(slot as usize + 1), 0);
+            classes[slot as usize] = object;
+        }
     }
     if !matches!(a.get(vm, 4), Value::TRUE) {
         let key = vm.heap.string_key(name.payload())?;

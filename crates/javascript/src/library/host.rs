@@ -39,7 +39,7 @@ impl Budget for Purse {
 impl<'a> Vm<'a> {
     /// The function object of native `number`, made when something needs more than a call of it.
     pub(crate) fn native_object(&mut self, number: u32) -> Result<u32> {
-        let index = if number >= super::HOSTED { number - super::HOSTED + 1280 } else { number };
+        let index = if number >= super::HOSTED { number - super::HOSTED + super::LEAVES } else { number };
         let table = self.realm(Realm::NATIVE_OBJECTS);
         let mut table = if table.is_object_cell() { table.payload() } else { 0 };
         if index >= self.heap.high(table) {
@@ -240,6 +240,16 @@ impl<'a> Vm<'a> {
     #[inline]
     pub(crate) fn typed_set(&mut self, object: u32, index: u32, value: Value) -> bool {
         self.heap.is(object, Kind::TypedArray) && super::typed::set(self, object, index, value)
+    }
+
+    /// Element of a typed array, big integers too (which take room); none where there is none.
+    pub(crate) fn typed_element(&mut self, object: u32, index: u32) -> Result<Option<Value>> {
+        super::typed::element(self, object, index)
+    }
+
+    /// Has a typed array such an element?
+    pub(crate) fn typed_has(&self, object: u32, index: u32) -> bool {
+        super::typed::has(self, object, index)
     }
 
     /// Does a typed array hold big integers?

@@ -7,7 +7,7 @@
     const array = %field(this, 0);
     if (array === undefined) return %iteratorResult(undefined, true);
     const index = %field(this, 1), kind = %field(this, 2);
-    const length = %isTypedArray(array) ? %typedLength(array) : %lengthOf(array);
+    const length = %isTypedArray(array) ? %typed(array) : %lengthOf(array);
     if (index >= length) {
       %setField(this, 0, undefined);
       return %iteratorResult(undefined, true);

@@ -11,6 +11,7 @@
 pub(crate) mod array;
 pub(crate) mod collection;
 pub(crate) mod core;
+pub(crate) mod date;
 pub(crate) mod function;
 pub(crate) mod host;
 pub(crate) mod json;
@@ -87,9 +88,14 @@ static AREAS: &[&[Native]] = &[
     json::NATIVES,
     promise::NATIVES,
     pattern::NATIVES,
+    typed::NATIVES,
+    date::NATIVES,
 ];
 
 const STRIDE: u32 = 128;
+
+/// Numbers that leaves may have.
+pub(crate) const LEAVES: u32 = 16 * STRIDE;
 
 /// Self-hosted functions are numbered from here.
 pub(crate) const HOSTED: u32 = 4096;
@@ -190,10 +196,37 @@ impl<'a> Vm<'a> {
         Ok((self.heap.string(&name)?, u32::from(row.length)))
     }
 
+    /// The intrinsic constructor whose prototype is the realm's slot `slot`, whatever the guest did to its properties.
+    pub(crate) fn class(&self, slot: u32) -> Value {
+        let table = self.heap.mem.load_u32(SHARED | 24);
+        let cell = if table == 0 {
+            self.host.registry.classes.get(slot as usize).copied().unwrap_or(0)
+        } else if slot < self.heap.high(table) / 4 {
+            self.heap.mem.load_u32(table + 8 + slot * 4)
+        } else {
+            0
+        };
+        if cell == 0 { Value::UNDEFINED } else { Value::object(cell) }
+    }
+
     /// What a native's row converts its arguments to.
     pub(crate) fn native_conversion(&self, number: u32) -> &'static str {
         row(number).map_or("", |row| row.convert)
     }
+}
+
+/// Gives a source's text by file name, in place of the compiled-in one; set before the first cell is made.
+#[cfg(feature = "live-library")]
+pub static LIVE: std::sync::OnceLock<fn(&str) -> Option<String>> = std::sync::OnceLock::new();
+
+/// A source's text as it is to be used.
+pub(crate) fn source(name: &str, compiled_in: &'static str) -> std::borrow::Cow<'static, str> {
+    #[cfg(feature = "live-library")]
+    if let Some(text) = LIVE.get().and_then(|live| live(name)) {
+        return text.into();
+    }
+    let _ = name;
+    compiled_in.into()
 }
 
 /// Self-hosted sources, in the order they run.
@@ -209,4 +242,7 @@ pub(crate) static SOURCES: &[(&str, &str)] = &[
     ("promise.js", include_str!("promise.js")),
     ("json.js", include_str!("json.js")),
     ("proxy.js", include_str!("proxy.js")),
+    ("pattern.js", include_str!("pattern.js")),
+    ("typed.js", include_str!("typed.js")),
+    ("date.js", include_str!("date.js")),
 ];

@@ -36,7 +36,12 @@
     const length = value >>> 0;
     if (length !== +value) %rangeError("Invalid array length");
     value = length;
-  } else if ("value" in d && %isTypedArray(object) && typeof key === "string") value = %typedConvert(object, value);
+  } else if ("value" in d && %isTypedArray(object) && %typedKey(object, key)) {
+    if (!%ordinaryDefineOwnProperty(object, key, %hole(), "get" in d ? d.get : %hole(), "set" in d ? d.set : %hole(),
+      "writable" in d ? d.writable : %hole(), "enumerable" in d ? d.enumerable : %hole(), "configurable" in d ? d.configurable : %hole())) return false;
+    object[key] = value;
+    return true;
+  }
   return %ordinaryDefineOwnProperty(object, key, value,
     "get" in d ? d.get : %hole(), "set" in d ? d.set : %hole(), "writable" in d ? d.writable : %hole(),
     "enumerable" in d ? d.enumerable : %hole(), "configurable" in d ? d.configurable : %hole());
@@ -61,7 +66,7 @@
 });
 %define("setIntegrity", function (object, frozen) {
   if (!%isProxy(object) && !%isTypedArray(object)) return %integrity(object, frozen), true;
-  if (frozen && %isTypedArray(object) && object.length > 0) %typeError("Cannot freeze array buffer views with elements");
+  if (frozen && %isTypedArray(object) && %typedLength(object) > 0) %typeError("Cannot freeze array buffer views with elements");
   if (!%preventExtensions(object)) return false;
   const keys = %ownKeys(object);
   for (let i = 0; i < keys.length; i++) {

@@ -120,11 +120,11 @@ pub(super) const NATIVES: &[Native] = &[
 fn own(vm: &mut Vm<'_>, object: u32, key: Key) -> Result<Own> {
     Ok(match vm.heap.own(object, key) {
         Own::Exotic => match key {
-            Key::Index(index) => match vm.typed_get(object, index) {
+            Key::Index(index) if vm.heap.is(object, Kind::TypedArray) => match vm.typed_element(object, index)? {
                 Some(value) => Own::Virtual { value, attributes: attribute::PLAIN },
                 None => Own::Absent,
             },
-            Key::Name(_) => Own::Absent,
+            _ => Own::Absent,
         },
         other => other,
     })
@@ -207,10 +207,10 @@ fn define_own_property(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
     let pack = |w: bool, e: bool, c: bool| {
         u8::from(w) * attribute::WRITABLE | u8::from(e) * attribute::ENUMERABLE | u8::from(c) * attribute::CONFIGURABLE
     };
-    if vm.heap.is(object, Kind::TypedArray)
-        && let Key::Index(index) = key
-    {
-        if vm.typed_get(object, index).is_none()
+    if vm.heap.is(object, Kind::TypedArray) && vm.heap.own(object, key) == Own::Exotic {
+        // A name that looks like a number is no element.
+        let Key::Index(index) = key else { return Ok(Value::FALSE) };
+        if !vm.typed_has(object, index)
             || accessor
             || configurable == Value::FALSE
             || enumerable == Value::FALSE
@@ -356,6 +356,13 @@ fn own_keys(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
     vm.materialise(object)?;
     let mut keys = Vec::new();
     if which != 2 {
+        if vm.heap.is(object, Kind::TypedArray) {
+            let count = super::typed::length(vm, object);
+            vm.charge(u64::from(count) / 4)?;
+            for index in 0..count {
+                keys.push(Value::string(vm.heap.index_string(index)?));
+            }
+        }
         for index in vm.heap.index_keys(object) {
             keys.push(Value::string(vm.heap.index_string(index)?));
         }

@@ -1,0 +1,465 @@
+//! Dates: the proleptic Gregorian calendar, texts and their reading. Local time is UTC.
+//!
+//! Field of a date object: its time value, milliseconds since 1970 or NaN.
+
+use super::{Arguments, Leaf, Native};
+use crate::heap::{Kind, Result};
+use crate::value::Value;
+use crate::vm::Vm;
+
+const fn leaf(name: &'static str, leaf: Leaf) -> Native {
+    Native { target: "", name, length: 0, convert: "", leaf }
+}
+
+const DAY: f64 = 86_400_000.0;
+const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+pub(super) const NATIVES: &[Native] = &[
+    leaf("now", |vm, _| vm.now().map(|ms| Value::number(clip(ms.floor())))),
+    leaf("isDate", |vm, a| Ok(Value::boolean(vm.heap.is_kind(a.get(vm, 0), Kind::Date)))),
+    leaf("newDate", |vm, a| {
+        let proto = vm.object_cell(a.get(vm, 0))?;
+        let shape = vm.heap.root_shape(proto, Kind::Date, 0)?;
+        let object = vm.heap.object(Kind::Date, shape)?;
+        let time = a.get(vm, 1);
+        vm.heap.set_value(object + 16, time);
+        Ok(Value::object(object))
+    }),
+    leaf("dateValue", |vm, a| Ok(vm.heap.value(a.get(vm, 0).payload() + 16))),
+    leaf("setDateValue", |vm, a| {
+        let time = a.get(vm, 1);
+        vm.heap.set_value(a.get(vm, 0).payload() + 16, time);
+        Ok(time)
+    }),
+    leaf("timeClip", |vm, a| Ok(Value::number(clip(number(vm, a, 0))))),
+    leaf("dateFrom", |vm, a| {
+        // (year, month, day, hours, minutes, seconds, milliseconds): not clipped; absent parts are the first.
+        let part = |i: u32, missing: f64| if i < a.count { number(vm, a, i) } else { missing };
+        let mut year = part(0, f64::NAN);
+        if (0.0..=99.0).contains(&year.trunc()) {
+            year = 1900.0 + year.trunc();
+        }
+        let day = make_day(year, part(1, 0.0), part(2, 1.0));
+        Ok(Value::number(make_date(day, make_time(part(3, 0.0), part(4, 0.0), part(5, 0.0), part(6, 0.0)))))
+    }),
+    leaf("datePart", |vm, a| {
+        // (time, part): 0 year, 1 month, 2 day, 3 hours, 4 minutes, 5 seconds, 6 milliseconds, 7 day of the week
+        let time = number(vm, a, 0);
+        if time.is_nan() {
+            return Ok(Value::NAN);
+        }
+        let which = a.get(vm, 1).as_int().unwrap_or(0) as usize;
+        Ok(Value::number(if which == 7 { weekday(time) as f64 } else { parts(time)[which.min(6)] }))
+    }),
+    leaf("dateWith", |vm, a| {
+        // (time, first part, list of parts): clipped.
+        let mut all = parts(number(vm, a, 0));
+        let first = a.get(vm, 1).as_int().unwrap_or(0) as usize;
+        let list = a.get(vm, 2).payload();
+        for i in 0..vm.heap.array_length(list).min(7) {
+            if let Some(part) = all.get_mut(first + i as usize) {
+                *part = vm.heap.dense(list, i).as_number().unwrap_or(f64::NAN);
+            }
+        }
+        let [year, month, day, hours, minutes, seconds, ms] = all;
+        Ok(Value::number(clip(make_date(make_day(year, month, day), make_time(hours, minutes, seconds, ms)))))
+    }),
+    leaf("dateText", |vm, a| {
+        let text = text(number(vm, a, 0), a.get(vm, 1).as_int().unwrap_or(0));
+        vm.heap.string(&text).map(Value::string)
+    }),
+    leaf("dateParse", |vm, a| {
+        let string = a.get(vm, 0).payload();
+        if vm.heap.string_length(string) > 256 {
+            return Ok(Value::NAN);
+        }
+        let text = vm.heap.text(string)?;
+        Ok(Value::number(parse(&text).map_or(f64::NAN, clip)))
+    }),
+];
+
+/// Where time begins that is derived from fuel: 2026-01-01.
+const START: f64 = 1_767_225_600_000.0;
+
+impl Vm<'_> {
+    /// Milliseconds since 1970: from fuel, a million units a second.
+    pub(crate) fn now(&mut self) -> Result<f64> {
+        Ok(START + (self.spent as f64 / 1000.0).floor())
+    }
+}
+
+fn number(vm: &Vm<'_>, a: Arguments, i: u32) -> f64 {
+    a.get(vm, i).as_number().unwrap_or(f64::NAN)
+}
+
+/// TimeClip.
+fn clip(time: f64) -> f64 {
+    if time.abs() <= 8.64e15 { time.trunc() + 0.0 } else { f64::NAN }
+}
+
+/// Days since 1970 of a day of the civil calendar; months may be any whole number.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = (year + month.div_euclid(12), month.rem_euclid(12));
+    // Years from March, so that a leap day ends one.
+    let shifted = if month < 2 { year - 1 } else { year };
+    let era = shifted.div_euclid(400);
+    let of_era = shifted.rem_euclid(400);
+    let of_year = (153 * ((month + 10) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+/// Year, month (from 0), day of a number of days since 1970.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let of_era = shifted.rem_euclid(146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = (month + 2) % 12;
+    (year + era * 400 + i64::from(month < 2), month, day)
+}
+
+/// MakeDay.
+fn make_day(year: f64, month: f64, day: f64) -> f64 {
+    if !(year.is_finite() && month.is_finite() && day.is_finite()) {
+        return f64::NAN;
+    }
+    let (year, month, day) = (year.trunc(), month.trunc(), day.trunc());
+    let years = year + (month / 12.0).floor();
+    if years.abs() > 400_000.0 {
+        return f64::NAN;
+    }
+    days(years as i64, (month - (month / 12.0).floor() * 12.0) as i64, 1) as f64 + day - 1.0
+}
+
+/// MakeTime.
+fn make_time(hours: f64, minutes: f64, seconds: f64, ms: f64) -> f64 {
+    if !(hours.is_finite() && minutes.is_finite() && seconds.is_finite() && ms.is_finite()) {
+        return f64::NAN;
+    }
+    hours.trunc() * 3_600_000.0 + minutes.trunc() * 60_000.0 + seconds.trunc() * 1000.0 + ms.trunc()
+}
+
+/// MakeDate.
+fn make_date(day: f64, time: f64) -> f64 {
+    let time = day * DAY + time;
+    if time.is_finite() { time } else { f64::NAN }
+}
+
+fn weekday(time: f64) -> usize {
+    ((time / DAY).floor() as i64 + 4).rem_euclid(7) as usize
+}
+
+/// Year, month, day, hours, minutes, seconds, milliseconds of a finite time.
+fn parts(time: f64) -> [f64; 7] {
+    let day = (time / DAY).floor();
+    let rest = (time - day * DAY) as i64;
+    let (year, month, date) = civil(day as i64);
+    [year, month, date, rest / 3_600_000, rest / 60_000 % 60, rest / 1000 % 60, rest % 1000].map(|part| part as f64)
+}
+
+/// 0 ISO, 1 toString, 2 toDateString, 3 toTimeString, 4 toUTCString, 5 to 7 toLocaleString, -DateString, -TimeString (en-US).
+fn text(time: f64, style: i32) -> String {
+    if time.is_nan() {
+        return "Invalid Date".into();
+    }
+    let [year, month, date, hours, minutes, seconds, ms] = parts(time).map(|part| part as i64);
+    let day = DAYS[weekday(time)];
+    let name = MONTHS[month as usize % 12];
+    let sign = if year < 0 { "-" } else { "" };
+    let absolute = year.abs();
+    let clock = format!("{hours:02}:{minutes:02}:{seconds:02}");
+    let half = if hours < 12 { "AM" } else { "PM" };
+    let twelve = (hours + 11) % 12 + 1;
+    match style {
+        0 if (0..=9999).contains(&year) => format!("{year:04}-{:02}-{date:02}T{clock}.{ms:03}Z", month + 1),
+        0 => format!("{}{absolute:06}-{:02}-{date:02}T{clock}.{ms:03}Z", if year < 0 { '-' } else { '+' }, month + 1),
+        1 => format!("{day} {name} {date:02} {sign}{absolute:04} {clock} GMT+0000 (Coordinated Universal Time)"),
+        2 => format!("{day} {name} {date:02} {sign}{absolute:04}"),
+        3 => format!("{clock} GMT+0000 (Coordinated Universal Time)"),
+        4 => format!("{day}, {date:02} {name} {sign}{absolute:04} {clock} GMT"),
+        5 => format!("{}/{date}/{year}, {twelve}:{minutes:02}:{seconds:02} {half}", month + 1),
+        6 => format!("{}/{date}/{year}", month + 1),
+        _ => format!("{twelve}:{minutes:02}:{seconds:02} {half}"),
+    }
+}
+
+/// Date.parse: the standard's format, else what people write.
+fn parse(text: &str) -> Option<f64> {
+    let text = text.trim_matches(crate::number::is_space);
+    iso(text.as_bytes()).or_else(|| loose(text))
+}
+
+/// Reads exactly `count` digits.
+fn digits(text: &mut &[u8], count: usize) -> Option<i64> {
+    let (head, rest) = text.split_at_checked(count)?;
+    *text = rest;
+    head.iter().try_fold(0i64, |n, &c| c.is_ascii_digit().then(|| n * 10 + i64::from(c - b'0')))
+}
+
+fn eat(text: &mut &[u8], c: u8) -> bool {
+    match text.split_first() {
+        Some((&first, rest)) if first == c => {
+            *text = rest;
+            true
+        }
+        _ => false,
+    }
+}
+
+/// The standard's Date Time String Format.
+fn iso(mut text: &[u8]) -> Option<f64> {
+    let text = &mut text;
+    let year = match text.first()? {
+        b'+' => {
+            eat(text, b'+');
+            digits(text, 6)?
+        }
+        b'-' => {
+            eat(text, b'-');
+            match digits(text, 6)? {
+                0 => return None,
+                year => -year,
+            }
+        }
+        _ => digits(text, 4)?,
+    };
+    let (mut month, mut day) = (1, 1);
+    if eat(text, b'-') {
+        month = digits(text, 2)?;
+        if eat(text, b'-') {
+            day = digits(text, 2)?;
+        }
+    }
+    let longest = match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    if !(1..=12).contains(&month) || !(1..=longest).contains(&day) {
+        return None;
+    }
+    let mut time = 0.0;
+    if eat(text, b'T') || eat(text, b't') || (!text.is_empty() && eat(text, b' ')) {
+        let hours = digits(text, 2)?;
+        if !eat(text, b':') {
+            return None;
+        }
+        let minutes = digits(text, 2)?;
+        let (mut seconds, mut ms) = (0, 0.0);
+        if eat(text, b':') {
+            seconds = digits(text, 2)?;
+            if eat(text, b'.') || eat(text, b',') {
+                let (mut scale, mut any) = (100.0, false);
+                while let Some(c) = text.first().filter(|c| c.is_ascii_digit()) {
+                    ms += f64::from(c - b'0') * scale;
+                    scale /= 10.0;
+                    any = true;
+                    *text = &text[1..];
+                }
+                if !any {
+                    return None;
+                }
+            }
+        }
+        if hours > 24 || minutes > 59 || seconds > 59 || hours == 24 && (minutes, seconds) != (0, 0) || hours == 24 && ms != 0.0 {
+            return None;
+        }
+        time = make_time(hours as f64, minutes as f64, seconds as f64, ms.floor());
+        if !eat(text, b'Z') && !eat(text, b'z') && !text.is_empty() {
+            let east = eat(text, b'+');
+            if !east && !eat(text, b'-') {
+                return None;
+            }
+            let hours = digits(text, 2)?;
+            eat(text, b':');
+            let minutes = digits(text, 2)?;
+            if hours > 23 || minutes > 59 {
+                return None;
+            }
+            let offset = (hours * 60 + minutes) as f64 * 60_000.0;
+            time += if east { -offset } else { offset };
+        }
+    }
+    text.is_empty().then(|| make_date(days(year, month - 1, day) as f64, time))
+}
+
+/// Anything with a year, a month and a day: "Thu, 01 Jan 1970 00:00:00 GMT", "Jan 1, 2020 5:30 PM", "1/31/2020".
+fn loose(text: &str) -> Option<f64> {
+    let bytes = text.as_bytes();
+    let mut i = 0;
+    let (mut numbers, mut month, mut clock): (Vec<(i64, usize)>, Option<i64>, Option<[f64; 4]>) = (Vec::new(), None, None);
+    let (mut half, mut zone): (Option<bool>, Option<f64>) = (None, None);
+    let mut year_first = false;
+    let mut negative_year = false;
+    while i < bytes.len() {
+        let c = bytes[i];
+        let start = i;
+        if c == b'(' {
+            let mut depth = 0;
+            while i < bytes.len() {
+                depth += i32::from(bytes[i] == b'(') - i32::from(bytes[i] == b')');
+                i += 1;
+                if depth == 0 {
+                    break;
+                }
+            }
+        } else if c.is_ascii_digit() {
+            while i < bytes.len() && bytes[i].is_ascii_digit() {
+                i += 1;
+            }
+            let n: i64 = text[start..i].parse().ok()?;
+            if bytes.get(i) == Some(&b':') && clock.is_none() {
+                let mut parts = [n as f64, 0.0, 0.0, 0.0];
+                let mut place = 1;
+                while place < 3 && bytes.get(i) == Some(&b':') {
+                    i += 1;
+                    let from = i;
+                    while i < bytes.len() && bytes[i].is_ascii_digit() {
+                        i += 1;
+                    }
+                    parts[place] = text[from..i].parse().ok()?;
+                    place += 1;
+                }
+                if bytes.get(i) == Some(&b'.') {
+                    let from = i;
+                    i += 1;
+                    while i < bytes.len() && bytes[i].is_ascii_digit() {
+                        i += 1;
+                    }
+                    parts[3] = (format!("0{}", &text[from..i]).parse::<f64>().ok()? * 1000.0).floor();
+                }
+                if parts[0] > 24.0 || parts[1] > 59.0 || parts[2] > 59.0 {
+                    return None;
+                }
+                clock = Some(parts);
+            } else {
+                if numbers.is_empty() && month.is_none() && i - start > 2 {
+                    year_first = true;
+                }
+                numbers.push((n, i - start));
+            }
+        } else if c.is_ascii_alphabetic() {
+            while i < bytes.len() && bytes[i].is_ascii_alphabetic() {
+                i += 1;
+            }
+            let word = text[start..i].to_ascii_lowercase();
+            match word.as_str() {
+                "am" | "pm" => half = Some(word == "pm"),
+                "z" | "gmt" | "ut" | "utc" => zone = zone.or(Some(0.0)),
+                "est" => zone = Some(-300.0),
+                "edt" => zone = Some(-240.0),
+                "cst" => zone = Some(-360.0),
+                "cdt" => zone = Some(-300.0),
+                "mst" => zone = Some(-420.0),
+                "mdt" => zone = Some(-360.0),
+                "pst" => zone = Some(-480.0),
+                "pdt" => zone = Some(-420.0),
+                "t" if !numbers.is_empty() => {}
+                _ => {
+                    let known = word.get(..3).and_then(|head| MONTHS.iter().position(|name| name.eq_ignore_ascii_case(head)));
+                    match known {
+                        Some(number) if month.is_none() => month = Some(number as i64),
+                        _ if numbers.is_empty() => {}
+                        _ => return None,
+                    }
+                }
+            }
+        } else if (c == b'+' || c == b'-') && (clock.is_some() || zone.is_some()) && bytes.get(i + 1).is_some_and(u8::is_ascii_digit) {
+            i += 1;
+            let from = i;
+            while i < bytes.len() && (bytes[i].is_ascii_digit() || bytes[i] == b':') {
+                i += 1;
+            }
+            let given: String = text[from..i].chars().filter(char::is_ascii_digit).collect();
+            let n: f64 = given.parse().ok()?;
+            let minutes = if given.len() <= 2 { n * 60.0 } else { (n / 100.0).trunc() * 60.0 + n % 100.0 };
+            zone = Some(if c == b'+' { minutes } else { -minutes });
+        } else {
+            // "Jan 01 -0001": a year before 0 as toString writes it.
+            if c == b'-' && month.is_some() && numbers.len() == 1 && bytes.get(i.wrapping_sub(1)) == Some(&b' ') {
+                negative_year = bytes.get(i + 1).is_some_and(u8::is_ascii_digit);
+            } else if !matches!(c, b' ' | b',' | b'/' | b'-' | b'.' | b'\t' | b')') {
+                return None;
+            }
+            i += 1;
+        }
+    }
+    let (year, month, day) = match (month, numbers.as_slice()) {
+        (Some(month), [first, second]) => {
+            if first.1 > 2 || first.0 > 31 {
+                (*first, month, second.0)
+            } else {
+                (*second, month, first.0)
+            }
+        }
+        (Some(month), [day]) if day.0 <= 31 => ((2001, 4), month, day.0),
+        (None, [first, second, third]) => {
+            if year_first {
+                (*first, second.0 - 1, third.0)
+            } else {
+                (*third, first.0 - 1, second.0)
+            }
+        }
+        (None, [first, second]) if !year_first => ((2001, 4), first.0 - 1, second.0),
+        (None, [first]) if first.1 == 4 => (*first, 0, 1),
+        _ => return None,
+    };
+    let mut full = match year {
+        (n, digits) if digits <= 2 && n < 50 => 2000 + n,
+        (n, digits) if digits <= 2 => 1900 + n,
+        (n, _) => n,
+    };
+    if negative_year {
+        full = -full;
+    }
+    if !(0..12).contains(&month) || !(1..=31).contains(&day) || full.abs() > 400_000 {
+        return None;
+    }
+    let mut clock = clock.unwrap_or_default();
+    if let Some(afternoon) = half {
+        if !(1.0..=12.0).contains(&clock[0]) {
+            return None;
+        }
+        clock[0] = clock[0] % 12.0 + if afternoon { 12.0 } else { 0.0 };
+    }
+    let time = make_time(clock[0], clock[1], clock[2], clock[3]);
+    Some(make_date(days(full, month, day) as f64, time) - zone.unwrap_or(0.0) * 60_000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_read_back() {
+        for time in [0.0, 951_782_400_000.0, -62_198_755_200_000.0, 8.64e15, -8.64e15, 1_234_567_890_000.0] {
+            for style in [0, 1, 4] {
+                assert_eq!(parse(&text(time, style)), Some(time), "{}", text(time, style));
+            }
+        }
+    }
+
+    #[test]
+    fn civil_days_are_inverse() {
+        for day in (-1_000_000..1_000_000).step_by(997) {
+            let (year, month, date) = civil(day);
+            assert_eq!(days(year, month, date), day);
+        }
+    }
+
+    #[test]
+    fn people_write_dates_in_many_ways() {
+        let noon = 1_580_428_800_000.0 + 43_200_000.0;
+        for written in ["Jan 31, 2020 12:00 PM", "31 January 2020 12:00:00 UTC", "1/31/2020 12:00", "Fri Jan 31 2020 14:00:00 GMT+0200"] {
+            assert_eq!(parse(written), Some(noon), "{written}");
+        }
+        for written in ["", "hello", "2020-13-01", "2020-02-30T00:00:00Z", "-000000-01-01T00:00:00Z"] {
+            assert_eq!(parse(written), None, "{written}");
+        }
+    }
+}
