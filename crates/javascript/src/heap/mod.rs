@@ -233,6 +233,8 @@ pub(crate) struct Heap<'a> {
     pub(crate) debt: u64,
     /// Bytes found alive by the last collection.
     pub(crate) live: u32,
+    /// Bytes that the instruction which asked for room needs, as far as it has said.
+    pub(crate) demand: u32,
 }
 
 impl<'a> Heap<'a> {
@@ -256,6 +258,7 @@ impl<'a> Heap<'a> {
             shared_cursor: 0,
             debt: 0,
             live: 0,
+            demand: 0,
         }
     }
 

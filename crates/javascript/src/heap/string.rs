@@ -134,8 +134,8 @@ impl<'a> Heap<'a> {
         let mut cursor = 0u32;
         let mut pending = 0u32;
         let mut node = root;
-        // A corrupted heap can hold ropes in a circle: no more steps than there are cells.
-        let mut steps = self.top / 16 + 2;
+        // A corrupted heap can hold ropes in a circle: no more steps than two for each cell, a rope and its right side.
+        let mut steps = self.top / 8 + 4;
         loop {
             if steps == 0 {
                 return Err(Signal::Stop(super::Pause::Internal));

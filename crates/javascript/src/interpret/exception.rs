@@ -77,23 +77,26 @@ impl<'a> Vm<'a> {
     /// Collects because an instruction found no room; afterwards it runs again. If there is still none: the prepared error
     /// once, then the stop.
     pub(crate) fn make_room(&mut self, bytes: u32) -> Result<()> {
+        // The same instruction again: what it asked for before came out of the room it got, so it needs both.
         let again = self.collected_at == self.pc;
+        let demand = if again { self.heap.demand.saturating_add(bytes) } else { bytes };
+        self.heap.demand = demand;
         let before = self.heap.used();
         self.collect()?;
         let live = self.heap.live;
         if self.out_of_memory && u64::from(live) < u64::from(self.heap.cap) * 7 / 8 {
             self.out_of_memory = false;
         }
-        if !again || self.heap.has_room(bytes) {
-            if bytes != u32::MAX {
-                self.collected_at = self.pc;
-                if self.heap.raise_threshold(bytes) || self.heap.used() < before || self.heap.has_room(bytes) {
-                    return Ok(());
-                }
-            } else if self.is_length_fault() {
-                self.collected_at = 0;
-                return self.range_error("Invalid string length");
-            }
+        if bytes == u32::MAX {
+            self.collected_at = 0;
+            return self.range_error("Invalid string length");
+        }
+        self.collected_at = self.pc;
+        if self.heap.raise_threshold(demand)
+            || demand <= self.heap.cap && self.heap.has_room(bytes)
+            || !again && self.heap.used() < before
+        {
+            return Ok(());
         }
         self.collected_at = 0;
         if self.out_of_memory {
@@ -101,10 +104,6 @@ impl<'a> Vm<'a> {
         }
         self.out_of_memory = true;
         Err(Signal::Throw(self.realm(Realm::OUT_OF_MEMORY_ERROR)))
-    }
-
-    fn is_length_fault(&self) -> bool {
-        true
     }
 
     /// The source text of the callee at the running call, if it can be told (for messages).

@@ -184,8 +184,14 @@ fn slow_work<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, pc: u32
     let result = work(vm, word);
     let fuel = vm.fuel.saturating_sub(std::mem::take(&mut vm.heap.debt) as i64);
     match result {
-        Ok(()) => go(vm, regs, code, vm.next, fuel),
-        Err(Signal::Called) => reload(vm, fuel),
+        Ok(()) => {
+            vm.collected_at = 0;
+            go(vm, regs, code, vm.next, fuel)
+        }
+        Err(Signal::Called) => {
+            vm.collected_at = 0;
+            reload(vm, fuel)
+        }
         Err(signal) => signalled(vm, pc, fuel, i64::from(row.fuel), signal),
     }
 }
