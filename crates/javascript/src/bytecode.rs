@@ -438,8 +438,8 @@ macro_rules! for_each_instruction {
             TemplateObject A [constant] 1;
             /// R[a] = closure of function `word` of the unit; its captures are taken as [`Function::captures`] says
             Closure A [function] 1;
-            /// R[a] = arguments object (unmapped: strict or non-simple parameters)
-            CreateArguments A [] 1;
+            /// R[a] = arguments object (unmapped: strict or non-simple parameters); unless b is 0, also R[b] = array of the arguments from number c on
+            CreateArguments ABC [] 1;
             /// R[a] = mapped arguments object. First put every parameter register's value in a box *in that register* (NewBoxOf p, p; a later duplicate name owns the mapping: leave the earlier unboxed); parameters number 0.. whose register holds a box are mapped
             CreateMappedArguments A [] 1;
             /// R[a] = array of the arguments from number b on

@@ -169,11 +169,15 @@ impl Compiler<'_> {
                 boxed_params = true;
                 self.op1(Op::CreateMappedArguments, register);
             } else {
-                self.op1(Op::CreateArguments, register);
+                if rest {
+                    rest_register = self.temp()?;
+                }
+                let list = if rest { rest_register } else { 0 };
+                self.op3(Op::CreateArguments, register, list, positional as u32);
             }
             self.settle(function.arguments, register);
         }
-        if rest {
+        if rest && rest_register == NONE {
             rest_register = self.temp()?;
             self.op2(Op::Rest, rest_register, positional as u32);
         }

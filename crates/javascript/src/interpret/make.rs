@@ -126,6 +126,12 @@ op!(Closure(vm, regs, region, pc, fuel, word) {
 
 slow_op!(CreateArguments(vm, word) {
     let object = vm.arguments_object(false)?;
+    if b(word) != 0 {
+        // Both at once: either would overwrite arguments that the other still needs.
+        let count = vm.heap.mem.load_u32(vm.fp + 8);
+        let list = vm.arguments_array(vm.fp, count, u32::from(c(word)))?;
+        vm.set_register(b(word), list);
+    }
     vm.set_register(a(word), object);
     Ok(())
 });

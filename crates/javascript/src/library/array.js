@@ -412,6 +412,15 @@
 });
 %alias(@ARRAY_PROTOTYPE, @@iterator, @ARRAY_PROTOTYPE, "values");
 %keepArrayValues(@ARRAY_PROTOTYPE.values);
+%setLength(@ARRAY_PROTOTYPE, "concat", 1);
+%setLength(@ARRAY_PROTOTYPE, "push", 1);
+%setLength(@ARRAY_PROTOTYPE, "unshift", 1);
+%constant(@ARRAY_PROTOTYPE, @@unscopables, %namespace(null), 4);
+%define("unscopable", function (list) {
+  for (let i = 0; i < list.length; i++) %constant(@ARRAY_PROTOTYPE[@@unscopables], list[i], true, 7);
+});
+%unscopable(["at", "copyWithin", "entries", "fill", "find", "findIndex", "findLast", "findLastIndex", "flat", "flatMap", "includes", "keys",
+  "toReversed", "toSorted", "toSpliced", "values"]);
 %define("flatten", function (out, source, length, n, depth, f, self) {
   for (let k = 0; k < length; k++) {
     if (!(k in source)) continue;

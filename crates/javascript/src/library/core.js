@@ -250,7 +250,6 @@
   for (let i = 0; i < list.length; i++) if (list[i] === x) return true;
   return false;
 });
-%define("throwTypeError", function () { %typeError("'caller', 'callee', and 'arguments' properties may not be accessed"); });
 %throwTypeErrorFunction(%define("throwTypeError", function () { %typeError("'caller', 'callee', and 'arguments' properties may not be accessed on strict mode functions"); }));
 
 // --- Errors ---

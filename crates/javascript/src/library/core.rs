@@ -21,11 +21,13 @@ pub(super) const NATIVES: &[Native] = &[
     leaf("install", install),
     leaf("define", define),
     leaf("constructor", constructor),
-    leaf("namespace", |vm, _| {
-        let proto = vm.realm_cell(Realm::OBJECT_PROTOTYPE);
+    leaf("namespace", |vm, a| {
+        // An object of the image; given null, without a prototype.
+        let proto = if a.get(vm, 0) == Value::NULL { 0 } else { vm.realm_cell(Realm::OBJECT_PROTOTYPE) };
         let low = vm.realm(Realm::SCRATCH).as_int().unwrap_or(0) as u32;
         let saved = (vm.heap.cursor, vm.heap.limit, vm.heap.top);
         vm.heap.cursor = low;
+        vm.heap.limit = low;
         let shape = vm.heap.dictionary_shape(proto, Kind::Object, 0, 32)?;
         let object = vm.heap.object(Kind::Object, shape)?;
         vm.heap.set_flags(object, flag::PROTOTYPE);
@@ -160,6 +162,24 @@ pub(super) const NATIVES: &[Native] = &[
         // Given the function, freezes it as %ThrowTypeError%.
         let value = a.get(vm, 0);
         vm.set_realm(Realm::THROW_TYPE_ERROR, value);
+        Ok(Value::UNDEFINED)
+    }),
+    leaf("setLength", |vm, a| {
+        // (object, key, length): of a self-hosted method, where its parameters do not tell.
+        let object = vm.object_cell(a.get(vm, 0))?;
+        let key = vm.to_key_primitive(a.get(vm, 1))?;
+        if let Own::Data { address, .. } = vm.heap.own(object, key) {
+            let cell = vm.code_of(vm.heap.value(address));
+            vm.heap.mem.store_u16(cell + code::LENGTH, a.get(vm, 2).as_int().unwrap_or(0) as u16);
+        }
+        Ok(Value::UNDEFINED)
+    }),
+    leaf("accessor", |vm, a| {
+        // (target, key, getter, setter)
+        let target = vm.object_cell(a.get(vm, 0))?;
+        let key = vm.to_key_primitive(a.get(vm, 1))?;
+        let pair = vm.heap.accessor(a.get(vm, 2), a.get(vm, 3))?;
+        vm.heap.put(target, key, Value::object(pair), attribute::CONFIGURABLE | attribute::ACCESSOR)?;
         Ok(Value::UNDEFINED)
     }),
     leaf("alias", |vm, a| {

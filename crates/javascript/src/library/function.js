@@ -32,6 +32,8 @@
 });
 %install(@FUNCTION_PROTOTYPE, { [@@hasInstance](x) { return %ordinaryHasInstance(this, x); } });
 %constant(@FUNCTION_PROTOTYPE, @@hasInstance, @FUNCTION_PROTOTYPE[@@hasInstance], 0);
+%accessor(@FUNCTION_PROTOTYPE, "caller", @THROW_TYPE_ERROR, @THROW_TYPE_ERROR);
+%accessor(@FUNCTION_PROTOTYPE, "arguments", @THROW_TYPE_ERROR, @THROW_TYPE_ERROR);
 %constant(@FUNCTION_PROTOTYPE, "length", 0, 4);
 %constant(@FUNCTION_PROTOTYPE, "name", "", 4);
 %define("dynamicFunction", function (kind, list, newTarget, fallback) {

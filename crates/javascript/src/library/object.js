@@ -143,6 +143,7 @@
     if (!%setIntegrity(object, false)) %typeError("Cannot seal");
     return object;
   },
+  is(x, y) { return %sameValue(x, y); },
   isFrozen(object) { return !%isObject(object) || %testIntegrity(object, true); },
   isSealed(object) { return !%isObject(object) || %testIntegrity(object, false); },
   isExtensible(object) { return %isObject(object) && %isExtensible(object); },

@@ -85,16 +85,6 @@ pub(super) const NATIVES: &[Native] = &[
         };
         vm.heap.string(tag).map(Value::string)
     }),
-    Native {
-        target: "Object",
-        name: "is",
-        length: 2,
-        convert: "",
-        leaf: |vm, a| {
-            let (x, y) = (a.get(vm, 0), a.get(vm, 1));
-            super::core::same_value(vm, x, y).map(Value::boolean)
-        },
-    },
     leaf("newProxy", |vm, a| {
         let (target, handler) = (a.get(vm, 0), a.get(vm, 1));
         let shape = vm.heap.root_shape(0, Kind::Proxy, 0)?;

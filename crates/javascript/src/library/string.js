@@ -38,6 +38,8 @@
   if (%isRegExp(x)) %typeError("First argument must not be a regular expression");
   return %toString(x);
 });
+%setLength(@STRING_PROTOTYPE.constructor, "fromCharCode", 1);
+%setLength(@STRING_PROTOTYPE.constructor, "fromCodePoint", 1);
 %install(@STRING_PROTOTYPE, {
   toString() {
     if (typeof this === "string") return this;
