@@ -228,6 +228,7 @@ impl Builder<'_, '_> {
             Realm::ARRAY_VALUES_CHECK,
             Realm::THROW_TYPE_ERROR,
             Realm::JOBS,
+            Realm::REGISTRIES,
         ] {
             self.vm.set_realm(slot, Value::UNDEFINED);
         }
@@ -355,6 +356,7 @@ impl Builder<'_, '_> {
         vm.set_realm(Realm::SCRATCH, Value::UNDEFINED);
         // The stack lies behind the objects.
         let stack = low.next_multiple_of(16);
+        mem.store_u32(SHARED | 28, stack);
         mem.store_u64(stack, u64::from(STACK) << 32 | u64::from((8 + STACK) / 16 + 1) << 16 | Kind::Stack as u64);
         vm.set_realm(Realm::STACK_CELL, Value::object(stack));
         let top = stack + (8 + STACK).next_multiple_of(16);

@@ -31,7 +31,7 @@ realm! {
     FLOAT32_PROTOTYPE FLOAT64_PROTOTYPE BIGINT64_PROTOTYPE BIGUINT64_PROTOTYPE PROXY_PROTOTYPE
     OBJECT_SHAPE_4 OBJECT_SHAPE_8 OBJECT_SHAPE_16 ARRAY_SHAPE FUNCTION_SHAPE
     THROW_TYPE_ERROR ARRAY_VALUES_CHECK EXCEPTION OUT_OF_MEMORY_ERROR NATIVE_OBJECTS JOBS SYMBOL_REGISTRY HANDLES MODULES OFFERS
-    TIMERS SCRATCH STACK_CELL ITERATOR_RESULT_SHAPE
+    TIMERS SCRATCH STACK_CELL ITERATOR_RESULT_SHAPE REGISTRIES
 }
 
 /// First byte after the realm slots.
@@ -357,47 +357,6 @@ impl<'a> Vm<'a> {
         let proto = self.realm_cell(proto);
         let text = self.heap.string(message)?;
         self.error_object(proto, Some(text))
-    }
-
-    /// An error object with a stack.
-    pub(crate) fn error_object(&mut self, proto: u32, message: Option<u32>) -> Result<Value> {
-        let shape = self.heap.root_shape(proto, Kind::Error, 2)?;
-        let error = self.heap.object(Kind::Error, shape)?;
-        let trace = self.trace_cell()?;
-        self.heap.set_value(error + 16, Value::object(trace));
-        if let Some(text) = message {
-            self.heap.add(error, Key::Name(atoms::MESSAGE), Value::string(text), crate::heap::shape::attribute::HIDDEN)?;
-        }
-        Ok(Value::object(error))
-    }
-
-    /// Where the stack is now: a Raw cell of (code, pc) pairs, innermost first, at most 32 of them.
-    fn trace_cell(&mut self) -> Result<u32> {
-        let mut pairs: Vec<u32> = Vec::new();
-        let (mut fp, mut pc) = (self.fp, self.pc);
-        let base = self.stack_base();
-        for _ in 0..32 {
-            let callee = self.heap.value(fp + u32::from(frame::CALLEE) * 8);
-            let code = self.code_of(callee);
-            if code != 0 && code & SHARED == 0 {
-                pairs.extend([code, pc]);
-            }
-            let link = self.heap.mem.load_u64(fp);
-            let distance = (link >> 32) as u32 & 0xffff;
-            if distance == 0 || fp <= base + distance * 8 {
-                break;
-            }
-            // The caller's pc is after its call: one word back lies inside it.
-            pc = (link as u32).wrapping_sub(4);
-            fp -= distance * 8;
-        }
-        let cell = self.heap.values(Kind::Slots, pairs.len() as u32, Value::UNDEFINED)?;
-        for (i, &word) in pairs.iter().enumerate() {
-            // Codes are kept alive by the trace; pcs are plain numbers.
-            let value = if i % 2 == 0 { Value::object(word) } else { Value::double(f64::from(word)) };
-            self.heap.set_value(cell + 8 + i as u32 * 8, value);
-        }
-        Ok(cell)
     }
 
     // --- Frames ----------------------------------------------------------------------------------------------------

@@ -31,7 +31,14 @@ struct Marker<'h, 'a> {
     stack: Vec<u32>,
     overflow: bool,
     marked: u64,
+    /// Weak collections met, and weak references if they count as such now.
+    weak: Vec<u32>,
+    /// Weak references may lose their targets.
+    clear: bool,
 }
+
+/// How often weak maps are walked for values that a key keeps alive; then the rest is kept until another collection.
+const ROUNDS: u32 = 8;
 
 impl Marker<'_, '_> {
     /// Marks a cell and queues it.
@@ -50,6 +57,73 @@ impl Marker<'_, '_> {
             self.stack.push(offset);
         } else {
             self.overflow = true;
+        }
+    }
+
+    /// Marks a cell and not what it refers to.
+    fn shallow(&mut self, offset: u32) {
+        let length = self.stack.len();
+        self.cell(offset);
+        self.stack.truncate(length);
+    }
+
+    fn is_live(&self, value: Value) -> bool {
+        !value.is_cell() || Heap::is_marked(&self.bits, value.payload())
+    }
+
+    /// The entries of weak map (or set) `cell`: address of the first, and how many.
+    fn entries(&self, cell: u32) -> (u32, u32) {
+        let table = self.heap.value(cell + 16).payload();
+        if !self.heap.is(table, Kind::Hash) {
+            return (table, 0);
+        }
+        let size = self.heap.size(table).min(self.heap.top.saturating_sub(table));
+        let capacity = self.heap.high(table).min(size / 28);
+        (table + 24, self.heap.mem.load_u32(table + 8).min(capacity))
+    }
+
+    /// Marks the values of weak maps whose keys live; then takes away what has died.
+    fn settle(&mut self) {
+        for round in 0..=ROUNDS {
+            let before = self.marked;
+            let mut scanned = 0;
+            let mut i = 0;
+            while let Some(&cell) = self.weak.get(i) {
+                i += 1;
+                if !self.heap.is(cell, Kind::WeakMap) {
+                    continue;
+                }
+                let (first, count) = self.entries(cell);
+                scanned += u64::from(count) * 24;
+                for entry in (0..count).map(|n| first + n * 24) {
+                    if round == ROUNDS || self.is_live(self.heap.value(entry)) {
+                        self.value(self.heap.value(entry + 8));
+                    }
+                }
+                self.drain();
+            }
+            let grown = self.marked != before;
+            self.marked += scanned;
+            if !grown {
+                break;
+            }
+        }
+        for cell in std::mem::take(&mut self.weak) {
+            if self.heap.is(cell, Kind::WeakRef) {
+                if !self.is_live(self.heap.value(cell + 16)) {
+                    self.heap.set_value(cell + 16, Value::UNDEFINED);
+                }
+                continue;
+            }
+            let (first, count) = self.entries(cell);
+            let table = first - 24;
+            for entry in (0..count).map(|n| first + n * 24) {
+                if !self.is_live(self.heap.value(entry)) {
+                    self.heap.set_value(entry, Value::HOLE);
+                    self.heap.set_value(entry + 8, Value::UNDEFINED);
+                    self.heap.mem.store_u32(table + 12, self.heap.mem.load_u32(table + 12).saturating_sub(1));
+                }
+            }
         }
     }
 
@@ -165,7 +239,13 @@ impl Marker<'_, '_> {
             Kind::TypedArray => {
                 self.values(cell + 16, 1);
             }
-            Kind::WeakRef | Kind::WeakMap | Kind::WeakSet | Kind::Map | Kind::Set => self.values(cell + 16, 1),
+            Kind::WeakMap | Kind::WeakSet => {
+                // The table itself lives, what it holds is seen to when everything else is marked.
+                self.shallow(self.heap.value(cell + 16).payload());
+                self.weak.push(cell);
+            }
+            Kind::WeakRef if self.clear => self.weak.push(cell),
+            Kind::WeakRef | Kind::Map | Kind::Set => self.values(cell + 16, 1),
             _ => self.values(cell + 16, fields / 8),
         }
         let inline = cell + 16 + fields;
@@ -215,9 +295,18 @@ impl<'a> Heap<'a> {
         bits.resize((self.top as usize >> 10) + 1, 0);
         stack.clear();
         stack.reserve(STACK);
-        let mut marker = Marker { heap: self, bits, stack, overflow: false, marked: 0 };
+        let clear = std::mem::take(&mut self.clear_references);
+        self.cleared |= clear;
+        let mut marker = Marker { heap: self, bits, stack, overflow: false, marked: 0, weak: Vec::new(), clear };
         marker.values(REALM, (REALM_END - REALM) / 8);
         marker.values(frames.0, frames.1.saturating_sub(frames.0) / 8);
+        // The image's own objects stay: what refers to them lies in the shared part, which nobody walks.
+        let end = marker.heap.mem.load_u32(SHARED | 28).min(marker.heap.top);
+        let mut cell = first;
+        while cell < end {
+            marker.cell(cell);
+            cell = cell.saturating_add(marker.heap.size(cell).max(16));
+        }
         let (atoms, transitions) = (marker.heap.atoms, marker.heap.transitions);
         for table in [atoms, transitions] {
             if table != 0 {
@@ -225,6 +314,7 @@ impl<'a> Heap<'a> {
             }
         }
         marker.drain();
+        marker.settle();
         let Marker { bits, stack, marked, .. } = marker;
         self.purge_tables(&bits);
         self.sweep(&bits, first);

@@ -235,6 +235,10 @@ pub(crate) struct Heap<'a> {
     pub(crate) live: u32,
     /// Bytes that the instruction which asked for room needs, as far as it has said.
     pub(crate) demand: u32,
+    /// The next collection is between two turns of the guest: weak references may lose their targets.
+    pub(crate) clear_references: bool,
+    /// Such a collection was made, and nobody has asked since.
+    pub(crate) cleared: bool,
 }
 
 impl<'a> Heap<'a> {
@@ -259,6 +263,8 @@ impl<'a> Heap<'a> {
             debt: 0,
             live: 0,
             demand: 0,
+            clear_references: false,
+            cleared: false,
         }
     }
 

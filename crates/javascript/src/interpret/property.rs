@@ -366,7 +366,7 @@ impl<'a> Vm<'a> {
     pub(crate) fn find(&mut self, start: u32, key: Key) -> Result<Option<(u32, Own)>> {
         let mut object = start;
         loop {
-            if self.heap.flags(object) & flag::LAZY != 0 && matches!(key, Key::Name(atoms::NAME | atoms::LENGTH | atoms::PROTOTYPE)) {
+            if self.heap.flags(object) & flag::LAZY != 0 && matches!(key, Key::Name(atoms::NAME | atoms::LENGTH | atoms::PROTOTYPE | atoms::STACK)) {
                 self.materialise(object)?;
             }
             match self.heap.own(object, key) {
@@ -574,7 +574,7 @@ impl<'a> Vm<'a> {
         if flags & flag::NOT_EXTENSIBLE != 0 {
             return Ok(false);
         }
-        if flags & flag::LAZY != 0 {
+        if flags & flag::LAZY != 0 && !self.heap.is(object, Kind::Error) {
             self.materialise(object)?;
         }
         if flags & flag::LENGTH_FIXED != 0
@@ -709,10 +709,13 @@ impl<'a> Vm<'a> {
         }
     }
 
-    /// Gives a function its lazy properties.
+    /// Gives a function or an error its lazy properties.
     pub(crate) fn materialise(&mut self, object: u32) -> Result<()> {
         if self.heap.flags(object) & flag::LAZY == 0 {
             return Ok(());
+        }
+        if self.heap.is(object, Kind::Error) {
+            return self.materialise_stack(object);
         }
         let (length, name, code) = if self.heap.is(object, Kind::Function) {
             let code = self.heap.mem.load_u32(object + crate::vm::function::CODE);

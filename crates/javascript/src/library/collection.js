@@ -146,7 +146,65 @@
 %constructor("WeakRef", function WeakRef(target) {
   if (new.target === undefined) %typeError("Constructor WeakRef requires 'new'");
   if (!%weakKey(target)) %typeError("WeakRef: target must be an object or a non-registered symbol");
-  return %newHash(%prototypeFor(new.target, @WEAK_REF_PROTOTYPE), 4, target);
+  const proto = %prototypeFor(new.target, @WEAK_REF_PROTOTYPE);
+  %weakThings();
+  return %newHash(proto, 4, target);
 }, @WEAK_REF_PROTOTYPE);
 %install(@WEAK_REF_PROTOTYPE, { deref() { %hash(this, 4, "WeakRef.prototype.deref"); return %field(this, 0); } });
 %constant(@WEAK_REF_PROTOTYPE, @@toStringTag, "WeakRef", 4);
+
+// Registries: each holds [callback, records]; a record is [reference to the target, held value, reference to the token or undefined].
+%constructor("FinalizationRegistry", function FinalizationRegistry(callback) {
+  if (new.target === undefined) %typeError("Constructor FinalizationRegistry requires 'new'");
+  if (!%isCallable(callback)) %typeError("FinalizationRegistry: cleanup must be callable");
+  const registry = %newHash(%prototypeFor(new.target, @FINALIZATION_REGISTRY_PROTOTYPE), 5, [callback, []]);
+  %push(%weakThings(), %newHash(@WEAK_REF_PROTOTYPE, 4, registry));
+  return registry;
+}, @FINALIZATION_REGISTRY_PROTOTYPE);
+// The list of all registries (weak); that there is one says that there are weak references at all.
+%define("weakThings", function () {
+  let list = @REGISTRIES;
+  if (list === undefined) {
+    list = [];
+    %setRegistries(list);
+  }
+  return list;
+});
+%install(@FINALIZATION_REGISTRY_PROTOTYPE, {
+  register(target, held, token = undefined) {
+    %hash(this, 5, "FinalizationRegistry.prototype.register");
+    if (!%weakKey(target)) %typeError("FinalizationRegistry.prototype.register: invalid target");
+    if (%sameValue(target, held)) %typeError("FinalizationRegistry.prototype.register: target and holdings must not be same");
+    if (token !== undefined && !%weakKey(token)) %typeError("Invalid unregister token");
+    %push(%field(this, 0)[1], [%newHash(@WEAK_REF_PROTOTYPE, 4, target), held, token === undefined ? undefined : %newHash(@WEAK_REF_PROTOTYPE, 4, token)]);
+  },
+  unregister(token) {
+    %hash(this, 5, "FinalizationRegistry.prototype.unregister");
+    if (!%weakKey(token)) %typeError("Invalid unregister token");
+    const cell = %field(this, 0), old = cell[1], kept = [];
+    for (let i = 0; i < old.length; i++) {
+      const by = old[i][2];
+      if (by === undefined || %field(by, 0) !== token) %push(kept, old[i]);
+    }
+    cell[1] = kept;
+    return kept.length < old.length;
+  },
+});
+%constant(@FINALIZATION_REGISTRY_PROTOTYPE, @@toStringTag, "FinalizationRegistry", 4);
+// Between two turns: queues the callbacks of what has died.
+%define("turn", function () {
+  if (@REGISTRIES === undefined || !%weakPass()) return;
+  const list = @REGISTRIES, kept = [];
+  for (let i = 0; i < list.length; i++) {
+    const registry = %field(list[i], 0);
+    if (registry === undefined) continue;
+    %push(kept, list[i]);
+    const cell = %field(registry, 0), old = cell[1], live = [];
+    for (let k = 0; k < old.length; k++) {
+      if (%field(old[k][0], 0) === undefined) %enqueue(cell[0], old[k][1]);
+      else %push(live, old[k]);
+    }
+    if (live.length < old.length) cell[1] = live;
+  }
+  %setRegistries(kept);
+});

@@ -2,12 +2,15 @@
 //!
 //! A Hash cell (high half: capacity C, a power of two): used u32, live u32; successor u32 (the table that replaced this one,
 //! for iterators), cleared u32; C entries of (key, value, link u32, hash u32); C buckets u32 (entry + 1). A deleted entry's key
-//! is a hole. Weak collections hold their keys strongly as yet.
+//! is a hole. The collector takes the entries of dead keys out of weak ones (see `heap::collect`); the targets of weak references
+//! go only between two turns of the guest.
 
 use super::{Leaf, Native};
-use crate::heap::{Heap, Kind, Result};
+use crate::heap::{Heap, Kind, Result, Signal};
 use crate::value::Value;
 use crate::vm::Vm;
+
+const KINDS: [Kind; 6] = [Kind::Map, Kind::Set, Kind::WeakMap, Kind::WeakSet, Kind::WeakRef, Kind::FinalizationRegistry];
 
 const fn leaf(name: &'static str, leaf: Leaf) -> Native {
     Native { target: "", name, length: 0, convert: "", leaf }
@@ -15,18 +18,35 @@ const fn leaf(name: &'static str, leaf: Leaf) -> Native {
 
 pub(super) const NATIVES: &[Native] = &[
     leaf("newHash", |vm, a| {
-        // (prototype, kind): 0 Map, 1 Set, 2 WeakMap, 3 WeakSet, 4 WeakRef (its target in the field)
+        // (prototype, kind): 0 Map, 1 Set, 2 WeakMap, 3 WeakSet; 4 WeakRef, 5 FinalizationRegistry: given what is in the field
         let proto = vm.object_cell(a.get(vm, 0))?;
-        let kind = [Kind::Map, Kind::Set, Kind::WeakMap, Kind::WeakSet, Kind::WeakRef][a.get(vm, 1).as_int().unwrap_or(0) as usize % 5];
+        let kind = KINDS[a.get(vm, 1).as_int().unwrap_or(0) as usize % 6];
         let shape = vm.heap.root_shape(proto, kind, 0)?;
-        let value = if kind == Kind::WeakRef { a.get(vm, 2) } else { Value::object(new_table(&mut vm.heap, 4)?) };
+        let value = if matches!(kind, Kind::WeakRef | Kind::FinalizationRegistry) { a.get(vm, 2) } else { Value::object(new_table(&mut vm.heap, 4)?) };
         let object = vm.heap.object(kind, shape)?;
         vm.heap.set_value(object + 16, value);
         Ok(Value::object(object))
     }),
     leaf("isHash", |vm, a| {
-        let kind = [Kind::Map, Kind::Set, Kind::WeakMap, Kind::WeakSet, Kind::WeakRef][a.get(vm, 1).as_int().unwrap_or(0) as usize % 5];
+        let kind = KINDS[a.get(vm, 1).as_int().unwrap_or(0) as usize % 6];
         Ok(Value::boolean(vm.heap.is_kind(a.get(vm, 0), kind)))
+    }),
+    leaf("setRegistries", |vm, a| {
+        let list = a.get(vm, 0);
+        vm.set_realm(crate::vm::Realm::REGISTRIES, list);
+        Ok(Value::UNDEFINED)
+    }),
+    leaf("weakPass", |vm, _| {
+        // Between two turns: collects if much was allocated since the last time. True (once) when weak references may have died.
+        if vm.heap.cleared {
+            vm.heap.cleared = false;
+            return Ok(Value::TRUE);
+        }
+        if vm.heap.top < vm.heap.threshold / 4 * 3 {
+            return Ok(Value::FALSE);
+        }
+        vm.heap.clear_references = true;
+        Err(Signal::Collect(16))
     }),
     leaf("hashGet", |vm, a| {
         let key = a.get(vm, 1);

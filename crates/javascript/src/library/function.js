@@ -78,6 +78,16 @@
 %constructor("Error", function Error(message, options) {
   return %makeError(new.target === undefined ? @ERROR_PROTOTYPE.constructor : new.target, @ERROR_PROTOTYPE, message, options);
 }, @ERROR_PROTOTYPE);
+%install(@ERROR_PROTOTYPE.constructor, {
+  captureStackTrace(object) {
+    if (!%isObject(object)) %typeError("Invalid argument");
+    const name = object.name === undefined ? "Error" : %toString(object.name);
+    const message = object.message === undefined ? "" : %toString(object.message);
+    const head = name === "" ? message : message === "" ? name : `${name}: ${message}`;
+    %definePropertyOrThrow(object, "stack", { __proto__: null, value: head + %stackLines(), writable: true, enumerable: false, configurable: true });
+  },
+});
+%constant(@ERROR_PROTOTYPE.constructor, "stackTraceLimit", 10, 7);
 %constructor("TypeError", function TypeError(message, options) {
   return %makeError(new.target === undefined ? @TYPE_ERROR_PROTOTYPE.constructor : new.target, @TYPE_ERROR_PROTOTYPE, message, options);
 }, @TYPE_ERROR_PROTOTYPE, @ERROR_PROTOTYPE.constructor);

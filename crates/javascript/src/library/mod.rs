@@ -12,6 +12,7 @@ pub(crate) mod array;
 pub(crate) mod collection;
 pub(crate) mod core;
 pub(crate) mod date;
+pub(crate) mod error;
 pub(crate) mod function;
 pub(crate) mod host;
 pub(crate) mod json;
@@ -90,6 +91,7 @@ static AREAS: &[&[Native]] = &[
     pattern::NATIVES,
     typed::NATIVES,
     date::NATIVES,
+    error::NATIVES,
 ];
 
 const STRIDE: u32 = 128;

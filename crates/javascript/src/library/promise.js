@@ -344,6 +344,7 @@
 %define("runJob", function (jobs) {
   for (let i = 0; i < jobs.length; i++) {
     const job = jobs[i];
+    %turn();
     %call(job[0], undefined, job[1], job[2], job[3]);
   }
 });
