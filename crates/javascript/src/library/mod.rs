@@ -80,6 +80,7 @@ pub(crate) struct Native {
 static AREAS: &[&[Native]] = &[
     core::NATIVES,
     object::NATIVES,
+    error::NATIVES,
     function::NATIVES,
     array::NATIVES,
     string::NATIVES,
@@ -91,7 +92,6 @@ static AREAS: &[&[Native]] = &[
     pattern::NATIVES,
     typed::NATIVES,
     date::NATIVES,
-    error::NATIVES,
 ];
 
 const STRIDE: u32 = 128;
