@@ -3,6 +3,9 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use cell::Engine;
+use moxie::jit::Compiler;
+use moxie::{Executable, Moxie, Options, Tier};
 use oubliette::{Stop, Task};
 
 use crate::measure::median;
@@ -10,6 +13,10 @@ use crate::measure::median;
 /// A contract of 100 instructions.
 const HUNDRED: &[u8] = include_bytes!("../../guest/moxie/fixtures/hundred.elf");
 const TURNS: u32 = 2000;
+/// The text that the compiler is timed with.
+const LUA: &[u8] = include_bytes!("../../guest/moxie/fixtures/lua.elf");
+/// Bytes of an image that is mapped rather than copied.
+const LARGE: usize = 32 << 20;
 
 pub(crate) fn measure(rounds: u32) -> Result<()> {
     println!("### Cells\n");
@@ -41,8 +48,42 @@ pub(crate) fn measure(rounds: u32) -> Result<()> {
         let outcome = builder.build()?.run(&task)?;
         (outcome.stop == Stop::Finished(0)).then_some(()).context("the contract did not finish")
     })?;
-    println!("| moxie: new cell, load the ELF file, run 100 instructions, collect, drop | {loaded:.2} |\n");
+    println!("| moxie: new cell, load the ELF file, run 100 instructions, collect, drop | {loaded:.2} |");
+
+    let task = task.input("large", vec![7; LARGE]);
+    let mut cell = oubliette::moxie().memory(2 * LARGE as u64).build()?;
+    cell.prepare(&task)?;
+    let snapshot = cell.snapshot()?;
+    let large = time(rounds, || {
+        drop(snapshot.spawn()?);
+        Ok(())
+    })?;
+    println!("| moxie: spawn from a snapshot of {} MiB, drop | {large:.2} |\n", LARGE >> 20);
+    println!("The compiler reads {:.1} MB of guest code a second (the text of the Lua interpreter, best of 20).\n", compile_speed()?);
     Ok(())
+}
+
+/// Megabytes of guest code that are compiled in a second.
+fn compile_speed() -> Result<f64> {
+    let executable = Executable::parse(LUA)?;
+    let mut engine = Moxie::new(Options { tier: Tier::Interpreter, ..Options::default() });
+    engine.prepare(&Task::program("lua.elf", LUA))?;
+    let machine = engine.machine_mut().context("nothing was laid out")?;
+    let mut compiler = Compiler::new(64 << 20)?;
+    let mut best = 0.0f64;
+    for _ in 0..20 {
+        compiler.reset();
+        let before = compiler.compiled();
+        let start = Instant::now();
+        for segment in executable.segments.iter().filter(|segment| !segment.writable) {
+            let mut at = segment.address;
+            while at < segment.address + segment.length {
+                at = compiler.compile_from(&mut machine.space, at).unwrap_or(at.wrapping_add(2));
+            }
+        }
+        best = best.max((compiler.compiled() - before) as f64 / 1e6 / start.elapsed().as_secs_f64());
+    }
+    Ok(best)
 }
 
 /// Microseconds for one turn: the median of rounds.
