@@ -28,7 +28,7 @@ pub(crate) fn data() -> Result<PathBuf> {
 pub(crate) fn for_kind(kind: CellKind) -> Result<Resources> {
     let mut resources = Resources::default();
     match kind {
-        CellKind::Moxie => {}
+        CellKind::Moxie | CellKind::JavaScript => {}
         CellKind::Wasm => {
             let folder = cache().join("wasm");
             resources.wasm_cache =

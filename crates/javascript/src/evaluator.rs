@@ -4,6 +4,7 @@ use crate::heap::string::Key;
 use crate::session::{End, Session};
 use crate::syntax::{Goal, Options};
 use crate::value::Value;
+use crate::vm::Realm;
 
 /// A cell that evaluates texts, for tools and tests.
 pub struct Evaluator {
@@ -24,14 +25,25 @@ impl Evaluator {
     /// # Errors
     /// The text of what was thrown, or why it stopped.
     pub fn eval(&mut self, source: &str, meter: &mut cell::Meter) -> Result<String, String> {
-        let end = match self.session.start(source.as_bytes(), "<eval>", Options::default(), Goal::Script, meter) {
+        let mut end = match self.session.start(source.as_bytes(), "<eval>", Options::default(), Goal::Script, meter) {
             Some(end) => end,
             None => self.session.run(meter),
         };
-        let end = match (end, self.session.run_jobs(meter)) {
-            (End::Value(_), Some(other)) => other,
-            (end, _) => end,
-        };
+        if let End::Value(value) | End::Thrown(value) = end {
+            // Safe in the guest while the jobs run.
+            self.session.with(|vm| vm.set_realm(Realm::TURN, value));
+        }
+        loop {
+            let job = match self.session.next_job(meter) {
+                Some(job) => job,
+                None if self.session.active => self.session.run(meter),
+                None => break,
+            };
+            if !matches!(job, End::Value(_)) {
+                end = job;
+                break;
+            }
+        }
         match end {
             End::Value(value) => Ok(self.show(value)),
             End::Thrown(value) => Err(self.show(value)),

@@ -64,16 +64,8 @@ fn build() -> std::result::Result<Image, String> {
     heap.shared_cursor = atoms::END;
     heap.threshold = BUILDING_ZONE;
     let mut host = Host {
-        console: cell::Console::new(None),
-        output_full: false,
         eval_enabled: true,
-        call: None,
-        reply: None,
-        targets: Vec::new(),
-        handles: cell::RefTable::default(),
-        parser: crate::syntax::Parser::new(),
-        unit: crate::bytecode::Unit::default(),
-        registry: crate::vm::Registry::default(),
+        ..Host::default()
     };
     let mut vm = Vm {
         heap,
@@ -86,6 +78,7 @@ fn build() -> std::result::Result<Image, String> {
         max_depth: 10_000,
         stack_limit: 0,
         fuel: i64::MAX / 4,
+        slice: i64::MAX / 4,
         collected_at: 0,
         out_of_memory: false,
         random: 0x9e37_79b9_7f4a_7c15,
@@ -224,6 +217,9 @@ impl Builder<'_, '_> {
             Realm::MODULES,
             Realm::OFFERS,
             Realm::TIMERS,
+            Realm::CONSOLE,
+            Realm::TURN,
+            Realm::REJECTIONS,
             Realm::SCRATCH,
             Realm::ARRAY_VALUES_CHECK,
             Realm::THROW_TYPE_ERROR,

@@ -4,22 +4,27 @@
 
 pub mod bytecode;
 pub mod compile;
-#[allow(dead_code)]
+mod complete;
 mod engine;
 mod evaluator;
+mod frozen;
 mod heap;
 mod image;
 mod install;
 mod interpret;
 mod library;
 mod number;
+mod options;
 pub mod pattern;
 mod session;
 pub mod syntax;
+mod transfer;
 mod value;
 mod vm;
 
-pub use engine::{Frozen, JavaScript};
+pub use engine::JavaScript;
 pub use evaluator::Evaluator;
+pub use frozen::Frozen;
+pub use options::Options;
 #[cfg(feature = "live-library")]
 pub use library::LIVE;

@@ -11,7 +11,7 @@ use crate::interpret::{self, Exit};
 use crate::library::Helper;
 use crate::syntax::{Goal, Options};
 use crate::value::Value;
-use crate::vm::{Entry, Host, Realm, Registry, Saved, Vm};
+use crate::vm::{Entry, Host, Realm, Saved, Vm};
 
 /// Largest memory of a cell, in bytes.
 pub(crate) const LARGEST: u64 = 1 << 30;
@@ -30,8 +30,9 @@ pub(crate) enum End {
 }
 
 /// A frozen cell's bytes and registers.
-#[derive(Clone)]
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Freeze {
+    #[serde(skip)]
     pub(crate) bytes: Vec<u8>,
     pub(crate) saved: Saved,
     pub(crate) cap: u32,
@@ -87,15 +88,9 @@ impl Session {
             saved: image.saved,
             host: Host {
                 console: Console::new(Some(1 << 20)),
-                output_full: false,
                 eval_enabled: true,
-                call: None,
-                reply: None,
-                targets: Vec::new(),
-                handles: cell::RefTable::default(),
-                parser: crate::syntax::Parser::new(),
-                unit: crate::bytecode::Unit::default(),
-                registry: Registry::default(),
+                most_output: 1 << 20,
+                ..Host::default()
             },
             cap: cap as u32,
             depth: 10_000,
@@ -164,6 +159,7 @@ impl Session {
             max_depth: self.depth,
             stack_limit,
             fuel: 0,
+            slice: 0,
             collected_at: self.collected_at,
             out_of_memory: self.out_of_memory,
             random: saved.random,
@@ -227,29 +223,61 @@ impl Session {
         end
     }
 
-    /// Runs the microtask queue until it is empty.
-    pub(crate) fn run_jobs(&mut self, meter: &mut Meter) -> Option<End> {
-        loop {
-            let started = self.with(|vm| {
-                let jobs = vm.realm(Realm::JOBS);
-                if !jobs.is_object_cell() || vm.heap.array_length(jobs.payload()) == 0 {
-                    return None;
-                }
-                vm.set_realm(Realm::JOBS, Value::UNDEFINED);
-                Some(attempt(vm, meter, |vm| {
-                    let runner = vm.helper(Helper::RunJob);
-                    vm.begin(runner, Value::UNDEFINED, &[jobs])
-                }))
-            });
-            let end = match started? {
-                Some(end) => end,
-                None => self.run(meter),
+    /// Enters the next job: microtasks first, then the timer that is due next. Some: it ended already, or why it could not be
+    /// entered; None with nothing active: there is none.
+    pub(crate) fn next_job(&mut self, meter: &mut Meter) -> Option<End> {
+        let (jobs, timers) = self.with(|vm| {
+            let length = |slot| {
+                let list = vm.realm(slot);
+                if vm.heap.is_kind(list, crate::heap::Kind::Array) { vm.heap.array_length(list.payload()) } else { 0 }
             };
-            match end {
-                End::Value(_) => {}
-                end => return Some(end),
-            }
-        }
+            (length(Realm::JOBS), length(Realm::TIMERS))
+        });
+        let helper = match (jobs, timers) {
+            (0, 0) => return None,
+            (0, _) => Helper::RunTimer,
+            _ => Helper::RunJob,
+        };
+        let end = self.with(|vm| {
+            attempt(vm, meter, |vm| {
+                let runner = vm.helper(helper);
+                if helper == Helper::RunTimer {
+                    let timers = vm.realm(Realm::TIMERS);
+                    return vm.begin(runner, Value::UNDEFINED, &[timers]);
+                }
+                let jobs = vm.realm(Realm::JOBS);
+                let entered = vm.begin(runner, Value::UNDEFINED, &[jobs])?;
+                vm.set_realm(Realm::JOBS, Value::UNDEFINED);
+                Ok(entered)
+            })
+        });
+        self.active = end.is_none();
+        end
+    }
+
+    /// Gives up whatever runs: the stack is empty again.
+    pub(crate) fn reset(&mut self) {
+        self.active = false;
+        self.wanted = 0;
+        self.host.call = None;
+        self.host.reply = None;
+        self.with(|vm| {
+            vm.fp = vm.stack_base();
+            vm.depth = 0;
+            vm.set_realm(Realm::TURN, Value::UNDEFINED);
+        });
+    }
+
+    /// Does something small for the host between runs, which may need a collection first.
+    pub(crate) fn insist(&mut self, work: &mut dyn FnMut(&mut Vm<'_>) -> Result<()>) -> std::result::Result<(), cell::Error> {
+        self.with(|vm| match work(vm) {
+            Ok(()) => Ok(()),
+            Err(_) => vm.collect().and_then(|()| {
+                vm.heap.raise_threshold(4096);
+                work(vm)
+            }),
+        })
+        .map_err(|_| cell::Error::State("the cell has no room for what the host gives it".into()))
     }
 }
 
@@ -261,6 +289,7 @@ fn lend(vm: &mut Vm<'_>, meter: &mut Meter) -> std::result::Result<u64, Halt> {
     }
     let slice = meter.lend()?;
     vm.fuel = slice as i64;
+    vm.slice = slice as i64;
     vm.reserve = meter.remaining().map_or(i64::MAX / 4, |left| i64::try_from(left.saturating_sub(slice)).unwrap_or(i64::MAX / 4));
     Ok(slice)
 }

@@ -28,11 +28,12 @@ realm! {
     ASYNC_FUNCTION_PROTOTYPE ASYNC_GENERATOR_FUNCTION_PROTOTYPE ASYNC_GENERATOR_PROTOTYPE ASYNC_FROM_SYNC_ITERATOR_PROTOTYPE
     PROMISE_PROTOTYPE REGEXP_PROTOTYPE DATE_PROTOTYPE ARRAY_BUFFER_PROTOTYPE TYPED_ARRAY_PROTOTYPE DATA_VIEW_PROTOTYPE
     INT8_PROTOTYPE UINT8_PROTOTYPE UINT8C_PROTOTYPE INT16_PROTOTYPE UINT16_PROTOTYPE INT32_PROTOTYPE UINT32_PROTOTYPE
-    FLOAT32_PROTOTYPE FLOAT64_PROTOTYPE BIGINT64_PROTOTYPE BIGUINT64_PROTOTYPE PROXY_PROTOTYPE
+    FLOAT32_PROTOTYPE FLOAT64_PROTOTYPE BIGINT64_PROTOTYPE BIGUINT64_PROTOTYPE TEXT_ENCODER_PROTOTYPE TEXT_DECODER_PROTOTYPE URL_PROTOTYPE
+    URL_SEARCH_PARAMS_PROTOTYPE PROXY_PROTOTYPE
     OBJECT_SHAPE_4 OBJECT_SHAPE_8 OBJECT_SHAPE_16 ARRAY_SHAPE FUNCTION_SHAPE
     REGISTRIES
     THROW_TYPE_ERROR ARRAY_VALUES_CHECK EXCEPTION OUT_OF_MEMORY_ERROR NATIVE_OBJECTS JOBS SYMBOL_REGISTRY HANDLES MODULES OFFERS
-    TIMERS SCRATCH STACK_CELL ITERATOR_RESULT_SHAPE
+    TIMERS CONSOLE TURN REJECTIONS SCRATCH STACK_CELL ITERATOR_RESULT_SHAPE
 }
 
 /// First byte after the realm slots.
@@ -139,7 +140,7 @@ pub(crate) mod function {
 }
 
 /// What outlives a run, besides guest memory.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Saved {
     pub(crate) fp: u32,
     pub(crate) pc: u32,
@@ -158,6 +159,7 @@ pub(crate) struct Saved {
 }
 
 /// The host's side of a run.
+#[derive(Default)]
 pub(crate) struct Host {
     pub(crate) console: cell::Console,
     pub(crate) output_full: bool,
@@ -166,10 +168,30 @@ pub(crate) struct Host {
     pub(crate) call: Option<cell::HatchCall>,
     /// The answer, until the waiting instruction takes it.
     pub(crate) reply: Option<cell::Reply>,
-    /// Things the guest can reach outside, by the number in their host object.
-    pub(crate) targets: Vec<cell::Target>,
+    /// What the guest can ask of the outside, by the number in their host object.
+    pub(crate) targets: Vec<(cell::Target, cell::Operation)>,
     /// Objects of the guest's that the host holds: their places in the HANDLES list.
     pub(crate) handles: cell::RefTable<u32>,
+    /// Places of that list that are free again.
+    pub(crate) free_places: Vec<u32>,
+    /// Promises that the host is to settle: their places in the same list.
+    pub(crate) tickets: Vec<(cell::Ticket, u32)>,
+    /// The host offers a clock.
+    pub(crate) clock: bool,
+    /// The host offers random bytes.
+    pub(crate) entropy: bool,
+    /// Microseconds that timers skipped.
+    pub(crate) skipped: u64,
+    pub(crate) inputs: Vec<cell::Input>,
+    /// The state that an earlier run left.
+    pub(crate) state: Option<std::sync::Arc<[u8]>>,
+    pub(crate) output: Vec<u8>,
+    /// The state for the next run.
+    pub(crate) kept: Option<Vec<u8>>,
+    /// Cap on the output and on the state, in bytes each.
+    pub(crate) most_output: u64,
+    /// Where the source was wrong that made this error.
+    pub(crate) wrong: Option<(Value, cell::TraceFrame)>,
     pub(crate) parser: crate::syntax::Parser,
     pub(crate) unit: crate::bytecode::Unit,
     /// While the image is built: numbers of library functions by name, and their code.
@@ -213,6 +235,8 @@ pub(crate) struct Vm<'a> {
     pub(crate) stack_limit: u32,
     /// Fuel left in the slice (current in slow paths only).
     pub(crate) fuel: i64,
+    /// Fuel of the whole slice.
+    pub(crate) slice: i64,
     /// The instruction that asked for room last, and whether a collection has already been tried for it.
     pub(crate) collected_at: u32,
     /// The prepared out-of-memory error was thrown and the heap has not recovered.

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub enum CellKind {
     /// 32-bit ELF programs for the Moxie CPU.
     Moxie,
+    /// Scripts and modules, TypeScript too.
+    JavaScript,
     /// WASI programs.
     Wasm,
     /// Ruby programs, in CRuby.
@@ -24,12 +26,13 @@ const MOXIE_MACHINES: [u16; 2] = [223, 0xfeed];
 
 impl CellKind {
     /// Every kind that this build has.
-    pub const ALL: [Self; 4] = [Self::Moxie, Self::Wasm, Self::Ruby, Self::Machine];
+    pub const ALL: [Self; 5] = [Self::Moxie, Self::JavaScript, Self::Wasm, Self::Ruby, Self::Machine];
 
     /// The name that `--cell` takes and outcomes carry.
     pub fn name(self) -> &'static str {
         match self {
             Self::Moxie => "moxie",
+            Self::JavaScript => "javascript",
             Self::Wasm => "wasm",
             Self::Ruby => "ruby",
             Self::Machine => "machine",
@@ -69,8 +72,10 @@ impl CellKind {
             return Ok(Self::Wasm);
         }
         let extension = Path::new(name).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        if extension == "rb" {
-            return Ok(Self::Ruby);
+        match extension {
+            "rb" => return Ok(Self::Ruby),
+            "js" | "mjs" | "cjs" | "ts" | "mts" | "cts" => return Ok(Self::JavaScript),
+            _ => {}
         }
         let languages = machine::catalogue::Catalogue::built_in().map_err(|error| Error::Host(error.to_string()))?;
         if languages.by_file(name).is_some() {
@@ -115,6 +120,9 @@ mod tests {
     fn other_programs_are_known_by_their_first_bytes_or_their_names() {
         assert_eq!(CellKind::detect("x", b"\0asm\x01\0\0\0").unwrap(), CellKind::Wasm);
         assert_eq!(CellKind::detect("page.rb", b"puts 1").unwrap(), CellKind::Ruby);
+        for name in ["x.js", "x.mjs", "x.ts"] {
+            assert_eq!(CellKind::detect(name, b"1").unwrap(), CellKind::JavaScript);
+        }
         assert_eq!(CellKind::detect("hello.c", b"int main;").unwrap(), CellKind::Machine);
     }
 

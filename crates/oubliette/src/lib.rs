@@ -24,6 +24,7 @@ mod receipt;
 mod recording;
 mod report;
 mod request;
+mod rubies;
 
 pub use builder::{Builder, Cell, Kind, Snapshot};
 pub use cell::{
@@ -36,6 +37,7 @@ pub use receipt::{Hashed, Receipt, Verdict};
 pub use recording::{Ending, Recording, Replayed};
 pub use report::{Json, Report, sha256};
 pub use request::{Guest, Request, Resources};
+pub use rubies::{RubyOptions, ruby, wall_clock};
 
 impl Kind for ::moxie::Moxie {
     type Options = ::moxie::Options;
@@ -43,6 +45,35 @@ impl Kind for ::moxie::Moxie {
     fn open(options: &Self::Options, _limits: &Limits) -> Result<Self, Error> {
         Ok(Self::new(*options))
     }
+}
+
+impl Kind for ::javascript::JavaScript {
+    type Options = ::javascript::Options;
+
+    fn open(options: &Self::Options, limits: &Limits) -> Result<Self, Error> {
+        let memory = match limits.memory {
+            Bound::Default => Limits::MEMORY,
+            Bound::At(bytes) => bytes,
+            Bound::Unlimited => u64::MAX,
+        };
+        Ok(Self::new(memory)?.with_options(*options))
+    }
+}
+
+/// A builder of JavaScript cells: scripts and modules, state kept from one run to the next.
+///
+/// ```
+/// # fn main() -> Result<(), oubliette::Error> {
+/// use oubliette::Value;
+///
+/// let mut cell = oubliette::javascript().memory(1 << 20).fuel(10_000_000).build()?;
+/// cell.run("function price(n) { return n * 2 }")?;
+/// let outcome = cell.run("price(21)")?;
+/// assert_eq!(outcome.value, Some(Value::from(42).into()));
+/// # Ok(()) }
+/// ```
+pub fn javascript() -> Builder<::javascript::JavaScript> {
+    Builder::default()
 }
 
 /// A builder of Moxie cells: 32-bit ELF programs, deterministic to the instruction.

@@ -42,6 +42,8 @@ pub enum Guest {
         /// Its arguments, without its name.
         arguments: Vec<String>,
     },
+    /// A JavaScript or TypeScript program.
+    JavaScript(javascript::Options),
 }
 
 /// What cells need of the host besides the program. Finding it (folders, downloads, virtual machines) is the caller's business.
@@ -70,6 +72,7 @@ impl Guest {
     pub fn new(kind: CellKind) -> Self {
         match kind {
             CellKind::Moxie => Self::Moxie(moxie::Options::default()),
+            CellKind::JavaScript => Self::JavaScript(javascript::Options::default()),
             CellKind::Wasm => Self::Wasm { arguments: Vec::new() },
             CellKind::Ruby => Self::Ruby,
             CellKind::Machine => Self::Machine { language: None, arguments: Vec::new() },
@@ -80,6 +83,7 @@ impl Guest {
     pub fn kind(&self) -> CellKind {
         match self {
             Self::Moxie(_) => CellKind::Moxie,
+            Self::JavaScript(_) => CellKind::JavaScript,
             Self::Wasm { .. } => CellKind::Wasm,
             Self::Ruby => CellKind::Ruby,
             Self::Machine { .. } => CellKind::Machine,
@@ -96,6 +100,7 @@ impl Request {
         let missing = |what: &str| Error::State(format!("a {} cell needs {what}, and none was given", self.guest.kind().name()));
         let mut cell: Box<dyn AnyCell> = match &self.guest {
             Guest::Moxie(options) => Box::new(crate::moxie().limits(self.limits).options(*options).build()?.into_inner()),
+            Guest::JavaScript(options) => Box::new(crate::javascript().limits(self.limits).options(*options).build()?.into_inner()),
             Guest::Wasm { arguments } => {
                 let name = self.task.programs.first().map(|program| program.name.clone()).unwrap_or_default();
                 let mut builder = wasm::Builder::new().arguments(std::iter::once(name).chain(arguments.iter().cloned()));

@@ -36,6 +36,8 @@ fn arrows_only_go_down() {
         ("memory", &["cell"]),
         ("moxie", &["memory", "cell"]),
         ("javascript", &["memory", "cell"]),
+        // Judges for its tests, by others.
+        ("javascript-oracle", &[]),
         ("wasm", &["cell"]),
         ("ruby", &["wasm", "cell"]),
         ("wire", &[]),

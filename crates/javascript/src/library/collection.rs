@@ -240,3 +240,12 @@ fn rebuild(vm: &mut Vm<'_>, map: u32, old: u32, capacity: u32) -> Result<u32> {
     vm.heap.set_value(map + 16, Value::object(new));
     Ok(new)
 }
+
+/// How many entries a map or set has, and the first `most` of them.
+pub(crate) fn entries(vm: &Vm<'_>, object: u32, most: usize) -> (usize, Vec<(Value, Value)>) {
+    let cell = table(vm, Value::object(object));
+    let used = vm.heap.mem.load_u32(cell + 8).min(vm.heap.high(cell));
+    let entry = |i: u32| (vm.heap.value(cell + 24 + i * 24), vm.heap.value(cell + 32 + i * 24));
+    let list = (0..used).map(entry).filter(|(key, _)| !key.is_hole()).take(most).collect();
+    (vm.heap.mem.load_u32(cell + 12) as usize, list)
+}

@@ -79,16 +79,6 @@ pub(super) const NATIVES: &[Native] = &[
     }),
 ];
 
-/// Where time begins that is derived from fuel: 2026-01-01.
-const START: f64 = 1_767_225_600_000.0;
-
-impl Vm<'_> {
-    /// Milliseconds since 1970: from fuel, a million units a second.
-    pub(crate) fn now(&mut self) -> Result<f64> {
-        Ok(START + (self.spent as f64 / 1000.0).floor())
-    }
-}
-
 fn number(vm: &Vm<'_>, a: Arguments, i: u32) -> f64 {
     a.get(vm, i).as_number().unwrap_or(f64::NAN)
 }
@@ -162,7 +152,7 @@ fn parts(time: f64) -> [f64; 7] {
 }
 
 /// 0 ISO, 1 toString, 2 toDateString, 3 toTimeString, 4 toUTCString, 5 to 7 toLocaleString, -DateString, -TimeString (en-US).
-fn text(time: f64, style: i32) -> String {
+pub(crate) fn text(time: f64, style: i32) -> String {
     if time.is_nan() {
         return "Invalid Date".into();
     }

@@ -15,6 +15,7 @@ pub(crate) mod date;
 pub(crate) mod error;
 pub(crate) mod function;
 pub(crate) mod host;
+pub(crate) mod inspect;
 pub(crate) mod json;
 pub(crate) mod math;
 pub(crate) mod number;
@@ -23,6 +24,7 @@ pub(crate) mod pattern;
 pub(crate) mod promise;
 pub(crate) mod string;
 pub(crate) mod typed;
+pub(crate) mod world;
 
 use crate::bytecode::frame;
 use crate::heap::memory::SHARED;
@@ -92,6 +94,8 @@ static AREAS: &[&[Native]] = &[
     pattern::NATIVES,
     typed::NATIVES,
     date::NATIVES,
+    inspect::NATIVES,
+    world::NATIVES,
 ];
 
 const STRIDE: u32 = 128;
@@ -136,7 +140,7 @@ helpers! {
     InScope "inScope" GetSuper "getSuper" SetSuper "setSuper" Coerce "coerce" AsyncAwait "asyncAwait" AsyncReturn "asyncReturn"
     AsyncThrow "asyncThrow" AsyncGeneratorYield "asyncGeneratorYield" AsyncGeneratorAwait "asyncGeneratorAwait"
     AsyncGeneratorReturn "asyncGeneratorReturn" AsyncGeneratorThrow "asyncGeneratorThrow" ImportCall "importCall"
-    RunJob "runJob"
+    RunJob "runJob" RunTimer "runTimer" Operate "operate" PromiseResolve "promiseResolve" PromiseReject "promiseReject"
 }
 
 /// Calls a library function by number from a window that holds its arguments: `%name(...)`.
@@ -247,4 +251,5 @@ pub(crate) static SOURCES: &[(&str, &str)] = &[
     ("pattern.js", include_str!("pattern.js")),
     ("typed.js", include_str!("typed.js")),
     ("date.js", include_str!("date.js")),
+    ("host.js", include_str!("host.js")),
 ];

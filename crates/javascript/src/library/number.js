@@ -123,19 +123,3 @@
 %constant(@GLOBAL.Math, "SQRT1_2", 0.7071067811865476, 0);
 %constant(@GLOBAL.Math, "SQRT2", 1.4142135623730951, 0);
 %constant(@GLOBAL.Math, @@toStringTag, "Math", 4);
-%install(@GLOBAL, { print(...list) { %log(%join(list), false); } });
-%define("join", function (list) {
-  let text = "";
-  for (let i = 0; i < list.length; i++) text += (i > 0 ? " " : "") + (typeof list[i] === "symbol" ? %symbolText(list[i]) : %toString(list[i]));
-  return text;
-});
-%constant(@GLOBAL, "console", %namespace(), 5);
-%install(@GLOBAL.console, {
-  log(...list) { %log(%join(list), false); },
-  info(...list) { %log(%join(list), false); },
-  debug(...list) { %log(%join(list), false); },
-  warn(...list) { %log(%join(list), true); },
-  error(...list) { %log(%join(list), true); },
-  // Without a line's end.
-  write(...list) { %log(%join(list), false, true); },
-});

@@ -8,7 +8,10 @@
   if (list !== undefined) for (let i = 0; i < list.length; i++) %enqueue(%reactionFunction(), list[i], state, result);
 });
 %define("promiseFulfill", function (promise, value) { %promiseReactions(promise, 1, value); });
-%define("promiseReject", function (promise, reason) { %promiseReactions(promise, 2, reason); });
+%define("promiseReject", function (promise, reason) {
+  if (%field(promise, 3) === undefined) %rejected(promise);
+  %promiseReactions(promise, 2, reason);
+});
 %define("promiseResolve", function (promise, value) {
   if (value === promise) {
     let error;

@@ -395,6 +395,23 @@ pub(crate) fn has(vm: &Vm<'_>, array: u32, index: u32) -> bool {
     view(vm, array).is_some_and(|view| index < view.length)
 }
 
+/// A copy of the bytes that a typed array shows; none of a detached one.
+pub(crate) fn read(vm: &Vm<'_>, array: u32) -> Vec<u8> {
+    let mut out = Vec::new();
+    if let Some(view) = view(vm, array) {
+        vm.heap.mem.read(view.data, view.length * view.size, &mut out);
+    }
+    out
+}
+
+/// Writes bytes at a typed array's start, as many as it has room for.
+pub(crate) fn write(vm: &Vm<'_>, array: u32, bytes: &[u8]) {
+    if let Some(view) = view(vm, array) {
+        let room = bytes.len().min((view.length * view.size) as usize);
+        vm.heap.mem.write(view.data, &bytes[..room]);
+    }
+}
+
 /// How many elements there are now.
 pub(crate) fn length(vm: &Vm<'_>, array: u32) -> u32 {
     view(vm, array).map_or(0, |view| view.length)

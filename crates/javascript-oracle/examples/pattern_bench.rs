@@ -1,5 +1,5 @@
-//! Times the pattern engine beside the `regress` crate: `cargo run --release --example
-//! pattern_bench`. The least of several runs, in microseconds.
+//! Times the pattern engine beside the `regress` crate: `cargo run --release -p oubliette-javascript-oracle --example pattern_bench`.
+//! The least of several runs, in microseconds.
 
 use std::hint::black_box;
 use std::time::Instant;

@@ -1,0 +1,39 @@
+//! How a cell treats its programs.
+
+use serde::{Deserialize, Serialize};
+
+/// Switches of a JavaScript cell.
+///
+/// ```
+/// let strict = javascript::Options { eval: false, ..javascript::Options::default() };
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Options {
+    /// Whether `eval` and `Function` compile text. The cell is the wall with or without them.
+    pub eval: bool,
+    /// Whether every program is TypeScript, not only those whose name ends in `.ts`, `.mts` or `.cts`.
+    pub typescript: bool,
+    /// Whether every program is a module, not only those whose name ends in `.mjs` or `.mts`.
+    pub module: bool,
+    /// Whether outcomes carry the value's text, as `console.log` would print it, as `shown`.
+    pub show: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { eval: true, typescript: false, module: false, show: false }
+    }
+}
+
+impl Options {
+    /// Is a program with this name TypeScript?
+    pub(crate) fn is_typescript(&self, name: &str) -> bool {
+        self.typescript || [".ts", ".mts", ".cts"].iter().any(|end| name.ends_with(end))
+    }
+
+    /// Is a program with this name a module?
+    pub(crate) fn is_module(&self, name: &str) -> bool {
+        self.module || [".mjs", ".mts"].iter().any(|end| name.ends_with(end))
+    }
+}

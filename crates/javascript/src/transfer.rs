@@ -1,0 +1,466 @@
+//! What crosses the hatch, both ways, and the functions and objects that reach through it.
+
+use cell::{Argument, GuestError, HatchCall, IndexMap, Operation, Ref, Reply, Target, TraceFrame};
+
+use crate::heap::shape::attribute;
+use crate::heap::string::Key;
+use crate::heap::{Kind, Pause, Result as Guest, Signal, atoms, flag};
+use crate::library::{Arguments, Helper};
+use crate::value::Value;
+use crate::vm::{Realm, Vm, code, unit};
+
+/// A function that asks the host: its field is twice the number of what it asks for, and one more once its names are known.
+pub(crate) fn host_function(vm: &mut Vm<'_>, number: u32, name: Option<&str>) -> Guest<Value> {
+    let proto = vm.realm_cell(Realm::FUNCTION_PROTOTYPE);
+    let shape = vm.heap.root_shape(proto, Kind::HostObject, 0)?;
+    let object = vm.heap.object(Kind::HostObject, shape)?;
+    vm.heap.set_value(object + 16, Value::int(number as i32 * 2));
+    vm.heap.set_flags(object, flag::CALLABLE);
+    if let Some(name) = name {
+        let name = vm.heap.string(name)?;
+        vm.heap.put(object, Key::Name(atoms::NAME), Value::string(name), attribute::CONFIGURABLE)?;
+    }
+    Ok(Value::object(object))
+}
+
+/// An object of the host's: a proxy whose handler is the library's, over a target that holds the methods known so far.
+pub(crate) fn host_object(vm: &mut Vm<'_>, number: u32, methods: &[String]) -> Guest<Value> {
+    let inner = host_function(vm, number, None)?;
+    learn(vm, inner.payload(), methods)?;
+    let handler = vm.realm(Realm::PROXY_PROTOTYPE);
+    vm.new_proxy(inner, handler)
+}
+
+/// Gives a host object's target its methods. With none known yet, the guest's first look asks for them.
+fn learn(vm: &mut Vm<'_>, inner: u32, methods: &[String]) -> Guest<()> {
+    let number = host_number(vm, inner);
+    let Some((target, _)) = vm.host.targets.get(number).cloned() else { return Ok(()) };
+    for method in methods {
+        let number = vm.host.target(target.clone(), Operation::Method(method.clone()));
+        let function = host_function(vm, number, Some(method))?;
+        let key = vm.key_of(method)?;
+        vm.heap.put(inner, key, function, attribute::HIDDEN)?;
+    }
+    if !methods.is_empty() {
+        vm.heap.set_value(inner + 16, Value::int(number as i32 * 2 + 1));
+    }
+    Ok(())
+}
+
+/// The number of what a host function or a proxy's target asks for.
+fn host_number(vm: &Vm<'_>, cell: u32) -> usize {
+    vm.heap.value(cell + 16).as_int().map_or(usize::MAX, |n| (n >> 1) as usize)
+}
+
+impl crate::vm::Host {
+    /// The number of something to ask of the host.
+    pub(crate) fn target(&mut self, target: Target, operation: Operation) -> u32 {
+        let wanted = (target, operation);
+        let at = self.targets.iter().position(|known| *known == wanted).unwrap_or_else(|| {
+            self.targets.push(wanted);
+            self.targets.len() - 1
+        });
+        at as u32
+    }
+}
+
+impl Vm<'_> {
+    /// A call of a host function: asks for it, and takes the reply when the instruction runs again.
+    pub(crate) fn call_host(&mut self, cell: u32, arguments: Arguments) -> Guest<Value> {
+        self.ask(|vm| {
+            let Some((target, operation)) = vm.host.targets.get(host_number(vm, cell)).cloned() else {
+                return vm.type_error("the host object is gone");
+            };
+            let mut list = Vec::new();
+            for i in 0..arguments.count.min(1 << 16) {
+                let value = arguments.get(vm, i);
+                list.push(vm.transfer(value)?);
+            }
+            Ok(HatchCall { target, operation, arguments: list, block: None })
+        })
+    }
+
+    /// Something else with a host object's target: 0 read a property, 1 write one, 2 list its names and learn its methods, 3 make an instance.
+    pub(crate) fn operate_host(&mut self, arguments: Arguments) -> Guest<Value> {
+        let cell = self.object_cell(arguments.get(self, 0))?;
+        if !self.heap.is(cell, Kind::HostObject) {
+            return self.type_error("no object of the host's");
+        }
+        let what = arguments.get(self, 1).as_int().unwrap_or(0);
+        let answer = self.ask(|vm| {
+            let Some((target, _)) = vm.host.targets.get(host_number(vm, cell)).cloned() else {
+                return vm.type_error("the host object is gone");
+            };
+            let name = arguments.get(vm, 2);
+            let name = if name.is_string() { vm.heap.text(name.payload())? } else { String::new() };
+            let mut list = Vec::new();
+            let operation = match what {
+                0 => Operation::Get(name),
+                1 => {
+                    let value = arguments.get(vm, 3);
+                    list.push(vm.transfer(value)?);
+                    Operation::Set(name)
+                }
+                2 => Operation::Keys,
+                _ => {
+                    let values = arguments.get(vm, 3);
+                    for i in 0..vm.heap.array_length(values.payload()).min(1 << 16) {
+                        let value = vm.heap.dense(values.payload(), i);
+                        list.push(vm.transfer(value)?);
+                    }
+                    Operation::Construct
+                }
+            };
+            Ok(HatchCall { target, operation, arguments: list, block: None })
+        })?;
+        if what == 2 && self.heap.is_kind(answer, Kind::Array) {
+            let mut names = Vec::new();
+            for i in 0..self.heap.array_length(answer.payload()).min(1000) {
+                let name = self.heap.dense(answer.payload(), i);
+                if name.is_string() {
+                    names.push(self.heap.text(name.payload())?);
+                }
+            }
+            learn(self, cell, &names)?;
+            let number = host_number(self, cell);
+            self.heap.set_value(cell + 16, Value::int(number as i32 * 2 + 1));
+        }
+        Ok(answer)
+    }
+
+    /// Are the names of a host object's target known?
+    pub(crate) fn host_is_known(&self, value: Value) -> bool {
+        !self.heap.is_kind(value, Kind::HostObject) || self.heap.value(value.payload() + 16).as_int().is_none_or(|n| n & 1 != 0)
+    }
+
+    /// Asks the host. The first time the run pauses here; when the instruction runs again, the reply is there.
+    pub(crate) fn ask(&mut self, call: impl FnOnce(&mut Self) -> Guest<HatchCall>) -> Guest<Value> {
+        let Some(reply) = self.host.reply.take() else {
+            self.host.call = Some(call(self)?);
+            return Err(Signal::Stop(Pause::Host));
+        };
+        let answer = self.take_reply(&reply);
+        if matches!(answer, Err(Signal::Collect(_))) {
+            // Room first: the reply must not be lost to a collection.
+            self.host.reply = Some(reply);
+        }
+        answer
+    }
+
+    fn take_reply(&mut self, reply: &Reply) -> Guest<Value> {
+        match reply {
+            Reply::Return(value) => take_in(self, value, 0),
+            Reply::Throw(error) => {
+                let error = self.host_error(error)?;
+                Err(Signal::Throw(error))
+            }
+            Reply::Later(ticket) => {
+                let promise = self.new_promise()?;
+                let place = self.keep_handle(promise)?;
+                self.host.tickets.push((*ticket, place));
+                Ok(promise)
+            }
+        }
+    }
+
+    /// An error of the host's as the guest sees it: class name and message.
+    fn host_error(&mut self, error: &GuestError) -> Guest<Value> {
+        let proto = self.realm_cell(Realm::ERROR_PROTOTYPE);
+        let text = self.heap.string(&error.message)?;
+        let value = self.error_object(proto, Some(text))?;
+        if !error.name.is_empty() {
+            let name = self.heap.string(&error.name)?;
+            self.heap.put(value.payload(), Key::Name(atoms::NAME), Value::string(name), attribute::HIDDEN)?;
+        }
+        Ok(value)
+    }
+
+    /// Keeps the promise in the list of handles at `place`: its reactions become jobs.
+    pub(crate) fn settle_promise(&mut self, place: u32, result: &Result<Argument, GuestError>) -> Guest<()> {
+        let list = self.realm(Realm::HANDLES);
+        let promise = if self.heap.is_kind(list, Kind::Array) { self.heap.dense(list.payload(), place) } else { Value::UNDEFINED };
+        if !self.heap.is_kind(promise, Kind::Promise) {
+            return Ok(());
+        }
+        let (helper, value) = match result {
+            Ok(value) => (Helper::PromiseResolve, take_in(self, value, 0)?),
+            Err(error) => (Helper::PromiseReject, self.host_error(error)?),
+        };
+        let helper = self.helper(helper);
+        self.enqueue(&[helper, promise, value, Value::UNDEFINED])
+    }
+
+    /// Puts an object into the list of handles; its place.
+    fn keep_handle(&mut self, value: Value) -> Guest<u32> {
+        let list = self.realm(Realm::HANDLES);
+        let list = if self.heap.is_kind(list, Kind::Array) {
+            list.payload()
+        } else {
+            let list = self.array_of(&[])?;
+            self.set_realm(Realm::HANDLES, Value::object(list));
+            list
+        };
+        if let Some(&place) = self.host.free_places.last()
+            && place < self.heap.array_length(list)
+        {
+            self.host.free_places.pop();
+            let elements = self.heap.elements(list);
+            if place < self.heap.high(elements) {
+                self.heap.set_value(elements + 8 + place * 8, value);
+                return Ok(place);
+            }
+        }
+        let place = self.heap.array_length(list);
+        self.heap.array_push(list, value)?;
+        Ok(place)
+    }
+
+    /// Empties a place in the list of handles.
+    pub(crate) fn drop_handle(&mut self, place: u32) {
+        let list = self.realm(Realm::HANDLES);
+        if self.heap.is_kind(list, Kind::Array) && place < self.heap.array_length(list.payload()) {
+            let elements = self.heap.elements(list.payload());
+            if place < self.heap.high(elements) {
+                self.heap.set_value(elements + 8 + place * 8, Value::UNDEFINED);
+                self.host.free_places.push(place);
+            }
+        }
+    }
+
+    /// A value for the host; a TypeError for what cannot cross.
+    fn transfer(&mut self, value: Value) -> Guest<Argument> {
+        let mut nodes = 1 << 16;
+        match copy_out(self, value, 0, &mut nodes) {
+            Ok(argument) => {
+                self.charge(((1 << 16) - nodes) as u64)?;
+                Ok(argument)
+            }
+            Err(class) => self.type_error(&format!("cannot pass {class} through the hatch")),
+        }
+    }
+}
+
+/// Copies a value out: plain data by copy, functions as handles; the class of what is neither.
+pub(crate) fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, nodes: &mut u32) -> Result<Argument, String> {
+    *nodes = nodes.checked_sub(1).ok_or("a value of this size")?;
+    if depth > 60 {
+        return Err("a value nested this deeply".into());
+    }
+    if value.is_nullish() || value.is_hole() {
+        return Ok(Argument::Value(cell::Value::Null));
+    }
+    if value.is_boolean() {
+        return Ok(Argument::Value(cell::Value::Bool(value == Value::TRUE)));
+    }
+    if let Some(n) = value.as_number() {
+        let safe = n.fract() == 0.0 && n.abs() <= 9_007_199_254_740_991.0 && !(n == 0.0 && n.is_sign_negative());
+        return Ok(Argument::Value(if safe { cell::Value::integer(n as i64) } else { cell::Value::Float(n) }));
+    }
+    if value.is_string() {
+        let units = vm.heap.units(value.payload()).map_err(|_| "this text")?;
+        return String::from_utf16(&units)
+            .map(|text| Argument::Value(cell::Value::Text(text)))
+            .map_err(|_| "text with a lone surrogate".into());
+    }
+    if value.is_bigint() {
+        return Ok(Argument::Value(cell::Value::Integer(vm.heap.bigint_value(value.payload()))));
+    }
+    if value.is_symbol() {
+        return Err("a symbol".into());
+    }
+    // A proxy for something of the host's, unwrapped.
+    let inner = if vm.heap.is_kind(value, Kind::Proxy) { vm.heap.value(value.payload() + 16) } else { value };
+    if vm.heap.is_kind(inner, Kind::HostObject)
+        && let Some((Target::Object(reference), Operation::Call)) = vm.host.targets.get(host_number(vm, inner.payload()))
+    {
+        return Ok(Argument::Lent(*reference));
+    }
+    if vm.is_callable(value) {
+        return handle(vm, value).map(Argument::Own).ok_or_else(|| "so many functions".into());
+    }
+    let object = value.payload();
+    let whole = |items: &[Argument]| items.iter().all(|item| matches!(item, Argument::Value(_)));
+    match vm.heap.kind(object) {
+        Kind::Array => {
+            let length = vm.heap.array_length(object);
+            let mut items = Vec::new();
+            for i in 0..length {
+                let item = vm.heap.dense(object, i);
+                items.push(copy_out(vm, item, depth + 1, nodes)?);
+            }
+            if whole(&items) {
+                let values =
+                    items.into_iter().filter_map(|item| if let Argument::Value(value) = item { Some(value) } else { None }).collect();
+                return Ok(Argument::Value(cell::Value::List(values)));
+            }
+            Ok(Argument::List(items))
+        }
+        Kind::Object => {
+            let mut keys: Vec<Key> = vm.heap.index_keys(object).into_iter().map(Key::Index).collect();
+            keys.extend(
+                vm.heap
+                    .name_keys(object)
+                    .into_iter()
+                    .filter(|(_, attributes)| attributes & attribute::ENUMERABLE != 0)
+                    .map(|(name, _)| Key::Name(name)),
+            );
+            let (mut names, mut items) = (Vec::new(), Vec::new());
+            for key in keys {
+                if let Key::Name(name) = key
+                    && vm.heap.is_symbol_name(name)
+                {
+                    continue;
+                }
+                let crate::heap::object::Own::Data { address, .. } = vm.heap.own(object, key) else { continue };
+                let item = vm.heap.value(address);
+                names.push(vm.key_text(key).map_err(|_| "this key")?);
+                items.push(copy_out(vm, item, depth + 1, nodes)?);
+            }
+            if whole(&items) {
+                let map: IndexMap<String, cell::Value> = names
+                    .into_iter()
+                    .zip(items)
+                    .filter_map(|(name, item)| if let Argument::Value(value) = item { Some((name, value)) } else { None })
+                    .collect();
+                return Ok(Argument::Value(cell::Value::Map(map)));
+            }
+            Ok(Argument::Map(names.into_iter().zip(items).collect()))
+        }
+        Kind::Error => Ok(Argument::Value(cell::Value::Text(vm.describe_error(value)))),
+        kind => Err(format!("an object of kind {kind:?}")),
+    }
+}
+
+/// A handle for an object of the guest's.
+fn handle(vm: &mut Vm<'_>, value: Value) -> Option<Ref> {
+    let place = vm.keep_handle(value).ok()?;
+    vm.host.handles.insert(place)
+}
+
+/// Makes a guest value of the host's.
+pub(crate) fn take_in(vm: &mut Vm<'_>, argument: &Argument, depth: u32) -> Guest<Value> {
+    if depth > 64 {
+        return vm.type_error("a value nested this deeply cannot be passed through the hatch");
+    }
+    match argument {
+        Argument::Value(value) => take_value(vm, value, depth),
+        Argument::Own(reference) => match vm.host.handles.get(*reference).copied() {
+            Some(place) => {
+                let list = vm.realm(Realm::HANDLES);
+                Ok(vm.heap.dense(list.payload(), place))
+            }
+            None => vm.type_error("no such reference"),
+        },
+        Argument::Lent(reference) => {
+            let number = vm.host.target(Target::Object(*reference), Operation::Call);
+            host_object(vm, number, &[])
+        }
+        Argument::List(items) => {
+            let mut values = Vec::with_capacity(items.len());
+            for item in items {
+                values.push(take_in(vm, item, depth + 1)?);
+            }
+            vm.array_of(&values).map(Value::object)
+        }
+        Argument::Map(items) => {
+            let object = vm.new_object()?;
+            for (name, item) in items {
+                let value = take_in(vm, item, depth + 1)?;
+                let key = vm.key_of(name)?;
+                vm.define_plain(object, key, value)?;
+            }
+            Ok(Value::object(object))
+        }
+    }
+}
+
+fn take_value(vm: &mut Vm<'_>, value: &cell::Value, depth: u32) -> Guest<Value> {
+    if depth > 64 {
+        return vm.type_error("a value nested this deeply cannot be passed through the hatch");
+    }
+    Ok(match value {
+        cell::Value::Null => Value::NULL,
+        cell::Value::Bool(b) => Value::boolean(*b),
+        cell::Value::Float(n) => Value::number(*n),
+        cell::Value::Integer(n) => match i64::try_from(n) {
+            Ok(i) if i.unsigned_abs() < 1 << 53 => Value::number(i as f64),
+            _ => Value::bigint(vm.heap.bigint(n)?),
+        },
+        cell::Value::Text(text) => Value::string(vm.heap.string(text)?),
+        cell::Value::Bytes(bytes) => {
+            // As an array of numbers, until typed arrays are there.
+            let values: Vec<Value> = bytes.iter().map(|&b| Value::int(i32::from(b))).collect();
+            Value::object(vm.array_of(&values)?)
+        }
+        cell::Value::List(items) => {
+            let mut values = Vec::with_capacity(items.len());
+            for item in items {
+                values.push(take_value(vm, item, depth + 1)?);
+            }
+            Value::object(vm.array_of(&values)?)
+        }
+        cell::Value::Map(items) => {
+            let object = vm.new_object()?;
+            for (name, item) in items {
+                let value = take_value(vm, item, depth + 1)?;
+                let key = vm.key_of(name)?;
+                vm.define_plain(object, key, value)?;
+            }
+            Value::object(object)
+        }
+    })
+}
+
+/// What crosses of an exception: class name, message, trace.
+pub(crate) fn guest_error(vm: &mut Vm<'_>, value: Value) -> GuestError {
+    if !vm.heap.is_kind(value, Kind::Error) {
+        let text = vm.describe_error(value);
+        return GuestError::new("", text);
+    }
+    let cell = value.payload();
+    let mut part = |name: u32| match vm.find(cell, Key::Name(name)) {
+        Ok(Some((_, crate::heap::object::Own::Data { address, .. }))) => {
+            let value = vm.heap.value(address);
+            if value.is_string() { vm.heap.text(value.payload()).unwrap_or_default() } else { String::new() }
+        }
+        _ => String::new(),
+    };
+    let (name, message) = (part(atoms::NAME), part(atoms::MESSAGE));
+    let trace = trace(vm, vm.heap.value(cell + 16));
+    GuestError { name, message, trace }
+}
+
+/// An error's trace in lines and columns.
+pub(crate) fn trace(vm: &mut Vm<'_>, pairs: Value) -> Vec<TraceFrame> {
+    let cell = pairs.payload();
+    if !pairs.is_object_cell() || !vm.heap.is(cell, Kind::Slots) {
+        return Vec::new();
+    }
+    let count = (vm.heap.high(cell) / 2).min(64);
+    let mut frames = Vec::new();
+    for i in 0..count {
+        let code = vm.heap.value(cell + 8 + i * 16).payload();
+        let pc = vm.heap.value(cell + 16 + i * 16).as_number().unwrap_or(0.0) as u32;
+        if !vm.heap.is(code, Kind::Code) {
+            continue;
+        }
+        let name = vm.heap.mem.load_u32(code + code::NAME);
+        let name = vm.heap.text(name).unwrap_or_default();
+        let unit_cell = vm.heap.mem.load_u32(code + code::UNIT);
+        let file = vm.heap.mem.load_u32(unit_cell + unit::FILE);
+        let file = vm.heap.text(file).unwrap_or_default();
+        let (mut line, mut column) = (None, None);
+        if let Some(offset) = vm.position(code, pc) {
+            let source = vm.heap.mem.load_u32(unit_cell + unit::SOURCE);
+            let mut bytes = Vec::new();
+            vm.heap.mem.read(source + 8, offset.min(vm.heap.high(source)), &mut bytes);
+            let text = String::from_utf8_lossy(&bytes);
+            let last = text.rfind('\n').map_or(0, |at| at + 1);
+            line = Some(text.matches('\n').count() as u32 + 1);
+            column = Some(text[last..].encode_utf16().count() as u32 + 1);
+        }
+        let some = |text: String| (!text.is_empty()).then_some(text);
+        frames.push(TraceFrame { function: some(name), file: some(file), line, column, address: None });
+    }
+    frames
+}
