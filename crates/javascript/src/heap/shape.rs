@@ -79,9 +79,11 @@ impl<'a> Heap<'a> {
     }
 
     fn transition_hash(parent: u32, key: u32, attributes: u8) -> u32 {
-        let mut h = parent.wrapping_mul(0x9e37_79b1) ^ key.wrapping_mul(0x85eb_ca6b) ^ u32::from(attributes).wrapping_mul(0xc2b2_ae35);
-        h ^= h >> 15;
-        h.wrapping_mul(0x2c1b_3c6d) >> 4
+        // Parent and key often grow in step: both must reach every bit.
+        let mut h = (u64::from(parent) << 32 | u64::from(key)).wrapping_add(u64::from(attributes) << 24);
+        h = h.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        h ^= h >> 32;
+        (h.wrapping_mul(0xd6e8_feb8_6659_fd93) >> 32) as u32
     }
 
     /// What a shape is found by in the transition table.
