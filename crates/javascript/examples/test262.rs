@@ -190,27 +190,46 @@ fn main() {
         .collect();
     let harness = checkout.join("harness");
     let next = AtomicUsize::new(0);
+    // What each thread runs, and since when: for the display.
+    let running: Vec<Mutex<Option<(usize, std::time::Instant)>>> = (0..threads).map(|_| Mutex::new(None)).collect();
+    let finished = AtomicUsize::new(0);
     let results: Mutex<Vec<(usize, Result<(), String>)>> = Mutex::new(Vec::new());
     std::panic::set_hook(Box::new(|_| {}));
     std::thread::scope(|threads_scope| {
-        for _ in 0..threads {
-            let worker = || {
+        for slot in &running {
+            let (scope, harness, next, finished, results) = (&scope, &harness, &next, &finished, &results);
+            let worker = move || {
                 loop {
                     let i = next.fetch_add(1, Ordering::Relaxed);
                     let Some((_, text)) = scope.get(i) else { break };
-                    let result = std::panic::catch_unwind(|| run(&harness, text)).unwrap_or_else(|cause| {
+                    *slot.lock().expect("no panics hold it") = Some((i, std::time::Instant::now()));
+                    let result = std::panic::catch_unwind(|| run(harness, text)).unwrap_or_else(|cause| {
                         let text =
                             cause.downcast_ref::<String>().cloned().or_else(|| cause.downcast_ref::<&str>().map(|s| (*s).to_owned()));
                         Err(format!("PANIC {}", text.unwrap_or_default()))
                     });
-                    if i % 500 == 0 {
-                        eprint!("\r{i}/{} ", scope.len());
-                    }
+                    *slot.lock().expect("no panics hold it") = None;
+                    finished.fetch_add(1, Ordering::Relaxed);
                     results.lock().expect("no panics hold it").push((i, result));
                 }
             };
             std::thread::Builder::new().stack_size(16 << 20).spawn_scoped(threads_scope, worker).expect("a thread");
         }
+        let mut slow = HashSet::new();
+        loop {
+            let done = finished.load(Ordering::Relaxed);
+            eprint!("\r{done}/{} ", scope.len());
+            if done == scope.len() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            for (i, since) in running.iter().filter_map(|slot| *slot.lock().expect("no panics hold it")) {
+                if since.elapsed().as_secs() >= 20 && slow.insert(i) {
+                    eprintln!("\rslow: {}", scope[i].0);
+                }
+            }
+        }
+        eprintln!();
     });
     let mut results = results.into_inner().expect("no panics hold it");
     results.sort_by_key(|(i, _)| *i);
