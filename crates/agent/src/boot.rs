@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
-use rustix::mount::{MountFlags, mount, mount_move};
+use rustix::mount::{MountFlags, mount, mount_bind, mount_move};
 
 use crate::groups::Groups;
 use crate::serve::Config;
@@ -131,6 +131,9 @@ fn furnish() -> io::Result<Groups> {
     ] {
         drop(fs::write(Path::new("/proc/sys").join(setting), value));
     }
+    // Where it can change with every clone; an image without one does without.
+    fs::write(system::MACHINE_ID, "")?;
+    let _ = mount_bind(system::MACHINE_ID, "/etc/machine-id");
     rustix::system::sethostname(b"oubliette")?;
     // Programs talk to themselves over the loopback; an image without `ip` does without.
     drop(Command::new("/sbin/ip").args(["link", "set", "lo", "up"]).status());

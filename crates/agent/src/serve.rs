@@ -239,6 +239,8 @@ impl Server {
                 };
                 Ok(rustix::time::clock_settime(rustix::time::ClockId::Realtime, time)?)
             });
+            // Only programs that care for it read it; one whose root took it away still wakes.
+            drop(system::renew_machine_id());
             // A machine that could not be made to differ must not say that it was.
             if let Err(error) = result {
                 return Err(format!("waking: {error}"));

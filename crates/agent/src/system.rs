@@ -28,6 +28,20 @@ pub(crate) fn reseed(random: impl AsFd, bytes: [u8; 64]) -> io::Result<()> {
     Ok(())
 }
 
+/// Where the machine's identity lies, in memory; programs find it as `/etc/machine-id`.
+pub(crate) const MACHINE_ID: &str = "/run/machine-id";
+
+/// Gives the machine an identity that no sibling has.
+pub(crate) fn renew_machine_id() -> io::Result<()> {
+    use rustix::fs::{Mode, OFlags, open};
+    let mut bytes = [0; 16];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    let text = format!("{:032x}\n", u128::from_be_bytes(bytes));
+    // The guest's root may have put anything in its place: it must not hold the agent.
+    let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    io::Write::write_all(&mut std::fs::File::from(open(MACHINE_ID, flags, Mode::empty())?), text.as_bytes())
+}
+
 /// Makes this thread run before every ordinary one; its children start ordinary again.
 pub(crate) fn run_first() -> io::Result<()> {
     const FIFO: usize = 1;

@@ -160,8 +160,14 @@ fn more_input_than_was_granted_ends_the_session_until_the_preamble() {
     assert!(matches!(agent.hear(), FromGuest::Pong { sequence: 2, health } if health.jobs == 0));
 }
 
+/// As many cases as `PROPTEST_CASES` says, else so many: a long run is a setting, not another program.
+fn cases(usual: u32) -> ProptestConfig {
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { ProptestConfig::default().cases } else { usual };
+    ProptestConfig::with_cases(cases)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(cases(48))]
 
     /// Whatever bytes come, the agent lives, and a new session is as good as the first.
     #[test]

@@ -110,7 +110,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         drop(keep.restore("measure")?);
         Ok(start.elapsed())
     })?;
-    keep.forget("measure")?;
+    keep.shelf().forget("measure")?;
     row("thawing a kept machine", &thaw);
 
     let pool = Pool::new(&template, 4, Readiness::Ready)?;

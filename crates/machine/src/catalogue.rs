@@ -54,6 +54,9 @@ pub struct Language {
     /// JavaScript packages, from npm.
     #[serde(default)]
     pub npm: Vec<String>,
+    /// A program of ours, by its folder below `guest/`: built with the image and installed in it.
+    #[serde(default)]
+    pub program: String,
     /// Shell script that finishes the installation inside the image, as root.
     #[serde(default)]
     pub setup: String,

@@ -22,7 +22,7 @@ mod throttle;
 
 pub use engine::{MachineEngine, NoSnapshot, Source};
 pub use error::{Cause, Error};
-pub use kept::{Keep, Kept};
+pub use kept::{Claim, Keep, Kept, Shelf};
 pub use machine::{Command, Machine};
 pub use machines::Machines;
 pub use network::{Policy, Rule};

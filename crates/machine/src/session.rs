@@ -813,8 +813,86 @@ mod tests {
         assert!(matches!(answer, Err(Error::Gone(Cause::Silent(30)))), "{answer:?}");
     }
 
+    /// As many cases as `PROPTEST_CASES` says, else so many: a long run is a setting, not another program.
+    fn cases(usual: u32) -> ProptestConfig {
+        let cases = if std::env::var_os("PROPTEST_CASES").is_some() { ProptestConfig::default().cases } else { usual };
+        ProptestConfig::with_cases(cases)
+    }
+
+    fn said() -> impl Strategy<Value = FromGuest> {
+        let job = 0u32..4;
+        let output = prop_oneof![Just(Output::Out), Just(Output::Err)];
+        let text = "[a-z]{0,9}";
+        let entry = ("\\PC{0,40}", any::<u64>(), any::<u32>()).prop_map(|(name, size, mode)| wire::Entry {
+            name,
+            kind: wire::FileKind::File,
+            size,
+            mode,
+            modified: 0,
+        });
+        prop_oneof![
+            any::<u16>().prop_map(|version| FromGuest::Hello { version }),
+            any::<u64>().prop_map(|now| FromGuest::Awake { now }),
+            any::<u64>().prop_map(|sequence| FromGuest::Pong { sequence, health: Health::default() }),
+            Just(FromGuest::Quiet),
+            (job.clone(), any::<u32>()).prop_map(|(job, pid)| FromGuest::Started { job, pid }),
+            (job.clone(), output.clone(), prop::collection::vec(any::<u8>(), 0..MAX_CHUNK + 9))
+                .prop_map(|(job, output, bytes)| FromGuest::Data { job, output, bytes }),
+            (job.clone(), output).prop_map(|(job, output)| FromGuest::End { job, output }),
+            (job.clone(), any::<u32>()).prop_map(|(job, bytes)| FromGuest::Credit { job, bytes }),
+            job.clone().prop_map(|job| FromGuest::Exited { job, exit: Exit::Code(0), usage: JobUsage::default() }),
+            (job.clone(), any::<u64>()).prop_map(|(job, bytes)| FromGuest::File { job, reply: FileReply::Done { bytes } }),
+            (job.clone(), prop::collection::vec(entry, 0..9), any::<bool>())
+                .prop_map(|(job, entries, more)| FromGuest::File { job, reply: FileReply::Entries { entries, more } }),
+            (job, text).prop_map(|(job, message)| FromGuest::Failed { job, failure: Failure { kind: FailureKind::Other, message } }),
+        ]
+    }
+
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(cases(64))]
+
+        /// Messages that are well formed, but said at the wrong time, of the wrong job, too often, or with a byte changed:
+        /// the host never panics, never holds more than it granted, and every question has an answer.
+        #[test]
+        fn an_agent_that_lies_only_ends_its_session(
+            messages in prop::collection::vec(said(), 1..30),
+            change in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
+        ) {
+            let (session, mut agent) = pair();
+            let process = session.start(program()).expect("sent");
+            let mut bytes = Vec::new();
+            for message in &messages {
+                // One that is longer than a frame is refused here already.
+                let _ = wire::encode(message, &mut bytes);
+            }
+            if let Some((place, value)) = change
+                && !bytes.is_empty()
+            {
+                let place = place.index(bytes.len());
+                bytes[place] ^= value;
+            }
+            let liar = std::thread::spawn(move || {
+                drop(agent.write_all(&bytes));
+                drop(agent.shutdown(std::net::Shutdown::Write));
+                agent
+            });
+            // Each of these ends: with an answer, or with the end of the session.
+            let soon = Some(Instant::now() + Duration::from_secs(20));
+            drop(session.ask(FileOperation::Stat { path: "x".to_owned() }, User::User, soon));
+            drop(session.download("x", User::User, &mut Vec::new(), 1000, soon));
+            while let Ok(Some(_)) = process.next(soon) {}
+            verdict(&session);
+            let held: usize = session.shared.state().jobs.values().flat_map(|job| &job.happenings).map(|happening| match happening {
+                Happening::Output(_, bytes) => bytes.len(),
+                Happening::Exited(..) => 0,
+            }).sum();
+            prop_assert!(held <= 2 * WINDOW as usize);
+            drop(liar.join());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(cases(64))]
 
         /// Whatever an agent says, the host neither panics nor holds more than it granted, and it knows the end.
         #[test]

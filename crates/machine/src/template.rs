@@ -31,8 +31,14 @@ const STATE: Duration = Duration::from_secs(60);
 /// How long a program that only warms may run.
 const WARMING: Duration = Duration::from_secs(90);
 
+/// Fills the memory that is free with zeros: what programs left in it would have to be copied by every command that
+/// loads the template. A little stays free, so that nothing that is worth keeping is thrown out.
+const SCRUB: &str = "free=$(awk '/^MemFree:/ {print int($2 / 1024) - 16}' /proc/meminfo); test $free -gt 0 && mkdir /run/scrub \
+     && mount -t tmpfs -o size=100% scrub /run/scrub && head -c ${free}M /dev/zero >/run/scrub/zeros; \
+     umount /run/scrub; rmdir /run/scrub";
+
 /// Changes when frozen machines of an older make must not be used any more.
-const MAKE: u32 = 1;
+const MAKE: u32 = 2;
 
 /// What machines are wanted.
 #[derive(Clone, Debug)]
@@ -101,6 +107,8 @@ struct Manifest {
     processor: String,
     warm: Vec<String>,
     tsc_khz: u64,
+    /// Its own: what was kept of a clone continues the disk of this template and of no other.
+    id: String,
     frame: Frame,
 }
 
@@ -112,6 +120,7 @@ pub struct Template {
     qemu: PathBuf,
     frame: Frame,
     tsc_khz: u64,
+    id: String,
     /// The guest's memory, sealed.
     ram: File,
     /// The devices' state, sealed.
@@ -169,14 +178,16 @@ impl Template {
             processor: host::processor(),
             warm: config.warm.clone(),
             tsc_khz: 0,
+            id: String::new(),
             frame: frame.clone(),
         };
         let found: Option<Manifest> = fs::read_to_string(folder.join("frozen.toml")).ok().and_then(|text| toml::from_str(&text).ok());
         let mut boot = None;
         match found {
-            Some(found) if (Manifest { tsc_khz: 0, ..found.clone() }) == wanted => wanted = found,
+            Some(found) if (Manifest { tsc_khz: 0, id: String::new(), ..found.clone() }) == wanted => wanted = found,
             _ => {
                 wanted.tsc_khz = host::tsc_khz();
+                wanted.id = fresh_id()?;
                 boot = Some(make(config, &image, &qemu, &wanted, &folder, &scratch)?);
             }
         }
@@ -193,6 +204,7 @@ impl Template {
             qemu,
             frame,
             tsc_khz: wanted.tsc_khz,
+            id: wanted.id,
             scratch,
             boot,
         }))
@@ -328,7 +340,7 @@ impl Template {
 
     /// Tells frozen states of machines on this template from those on another.
     pub(crate) fn identity(&self) -> String {
-        format!("{}-{}-{:?}", self.image.manifest().id, self.frame.memory, self.frame.accelerator)
+        format!("{}-{}", self.image.manifest().id, self.id)
     }
 
     /// Where nameless files are made.
@@ -383,6 +395,7 @@ fn make(config: &Config, image: &Image, qemu: &Path, manifest: &Manifest, folder
     for command in &config.warm {
         warm(&session, command)?;
     }
+    run_quietly(&session, SCRUB, User::Root)?;
     session.quiesce(STATE)?;
     monitor.pause()?;
     let (reader, writer) = io::pipe().map_err(failed)?;
@@ -442,6 +455,13 @@ fn run_quietly(session: &Session, command: &str, user: User) -> Result<(), Error
             Some(Happening::Exited(..)) | None => return Ok(()),
         }
     }
+}
+
+/// A name that nothing had before.
+fn fresh_id() -> Result<String, Error> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|error| Error::io("randomness", error.into()))?;
+    Ok(format!("{:016x}", u64::from_ne_bytes(bytes)))
 }
 
 /// What tells one QEMU from another without starting it.

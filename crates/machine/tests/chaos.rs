@@ -127,6 +127,69 @@ fn killers() {
     });
 }
 
+/// The guest's root takes the agent's port away from it and speaks nonsense in its place.
+const STEAL: &str = r#"
+import glob, os, threading, time
+device = os.path.basename(glob.glob('/sys/bus/virtio/drivers/virtio_console/virtio*')[0])
+driver = '/sys/bus/virtio/drivers/virtio_console/'
+def write(name):
+    try: open(driver + name, 'w').write(device)
+    except OSError as error: print(name, error, flush=True)
+threading.Thread(target=write, args=('unbind',), daemon=True).start()
+time.sleep(1)
+write('bind')
+for _ in range(50):
+    for name in glob.glob('/dev/vport*'):
+        try:
+            port = os.open(name, os.O_RDWR | os.O_NONBLOCK)
+            while True: os.write(port, os.urandom(4096))
+        except OSError: pass
+    time.sleep(0.1)
+"#;
+
+#[test]
+fn a_stolen_channel_ends_the_session() {
+    attack("stealing the agent's port", |machine| {
+        let process = machine.start(&Command::new(["python3", "-c", STEAL]).as_root()).expect("starts");
+        let deadline = Instant::now() + PATIENCE;
+        let answer = loop {
+            match process.next(Some(deadline)) {
+                Ok(Some(Happening::Exited(exit, _))) => panic!("it ended ({exit:?}) and nothing was noticed"),
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("nobody noticed"),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(answer, Error::Gone(Cause::Protocol(_) | Cause::Silent(_) | Cause::Died(_) | Cause::PoweredOff)), "{answer}");
+    });
+}
+
+/// What one session wrote on its disk is not on the next one's, read below the file system.
+#[test]
+fn the_disk_of_another_session_is_not_there() {
+    let Some(pool) = &*POOL else { return };
+    const WRITE: &str = r#"
+import fcntl, os, struct
+with open('secret', 'wb') as file:
+    file.write(b'not for others ' * 300000); file.flush(); os.fsync(file.fileno())
+    block = struct.unpack('i', fcntl.ioctl(file.fileno(), 1, struct.pack('i', 0)))[0]
+    print(block * os.fstatvfs(file.fileno()).f_bsize)
+"#;
+    let read = |machine: &Machine, place: u64| {
+        let line =
+            format!("import os\ndisk = os.open('/dev/vda', os.O_RDONLY)\nprint(os.pread(disk, 4096, {place}).count(b'not for others'))");
+        run(machine, &Command::new(["python3", "-c", &line]).as_root()).expect("alive").0
+    };
+    let first = pool.take().expect("a machine");
+    let place: u64 = run(&first, &Command::new(["python3", "-c", WRITE]).as_root()).expect("alive").0.trim().parse().expect("a place");
+    assert_ne!(read(&first, place), "0\n", "the test looks at the wrong place");
+    drop(first);
+    for _ in 0..2 {
+        let next = pool.take().expect("a machine");
+        assert_eq!(read(&next, place), "0\n");
+    }
+}
+
 #[test]
 fn a_kernel_panic_is_noticed() {
     attack("a kernel panic", |machine| {
@@ -245,6 +308,12 @@ fn a_hundred_sessions() {
         "echo c >/proc/sysrq-trigger; sleep 3",
         "cat /dev/urandom >/dev/null & sleep 1; exit 3",
         "for i in $(seq 200); do mkdir -p $i/$i/$i; done",
+        "for fd in $(seq 0 99); do eval \"exec $((fd + 100))</dev/zero\"; done; sleep 1",
+        "cat /dev/zero >/dev/shm/full; cat /dev/zero >/run/full; sleep 1",
+        "while :; do (sleep 100 &) ; done",
+        "dd if=/dev/urandom of=/dev/vda bs=1M count=20; sync; ls -R / >/dev/null",
+        "echo 0 >/proc/sys/vm/overcommit_memory; mount -o remount,ro /; swapoff -a; kill -STOP -1",
+        "date -s 2001-01-01; hwclock -w; sleep 1",
     ];
     let mut lot = 12345u64;
     for session in 0..100 {

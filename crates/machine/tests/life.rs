@@ -17,14 +17,15 @@ fn soon() -> Option<Instant> {
 #[test]
 fn siblings_share_no_randomness_and_know_the_time() {
     let Some(template) = template() else { return };
-    let line = "cat /proc/sys/kernel/random/boot_id; head -c 16 /dev/urandom | od -An -tx1; date +%s%N; python3 -c 'import random; print(random.random())'";
+    let line = "cat /proc/sys/kernel/random/boot_id; head -c 16 /dev/urandom | od -An -tx1; date +%s%N; python3 -c 'import random; print(random.random())'; cat /etc/machine-id";
     let mut seen = BTreeSet::new();
     for _ in 0..4 {
         let machine = template.spawn().expect("a clone");
         let text = shell(&machine, line);
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 4, "{text}");
-        for index in [0, 1, 3] {
+        assert_eq!(lines.len(), 5, "{text}");
+        assert_eq!(lines[4].len(), 32, "{text}");
+        for index in [0, 1, 3, 4] {
             assert!(seen.insert(lines[index].to_owned()), "two clones gave {}", lines[index]);
         }
         // The guest's clock against ours, read together: what the question took is part of the difference.
@@ -266,6 +267,12 @@ fn inside_there_is_no_way_out() {
     let machine = template.spawn().expect("a clone");
     let devices = shell(&machine, "ls /sys/class/net; ls /sys/bus/virtio/devices | wc -l; ls /sys/class/virtio-ports | wc -l");
     assert_eq!(devices, "lo\n2\n1\n");
+    // A disk (2) and a port (3); no bus on which there could be more, no other serial line, no other way to the monitor.
+    let rest = "cat /sys/bus/virtio/devices/*/device | sort; ls -d /sys/bus/pci/devices/* /sys/bus/usb/devices/* /sys/class/tpm/* \
+                /dev/kvm /dev/vsock /dev/vhost* /dev/hvc* /dev/sd* /dev/nvme* 2>/dev/null; ls /sys/block; \
+                cat /proc/tty/driver/serial 2>/dev/null | grep -c 'tx:' || true";
+    let (text, _) = run(&machine, &Command::shell(rest).as_root()).expect("alive");
+    assert_eq!(text, "0x0002\n0x0003\nvda\n0\n");
     let connect = "import socket,sys\nfor host in ('127.0.0.1','10.0.2.2','169.254.169.254','192.168.1.1','8.8.8.8'):\n  for port in (22,80,4444):\n    s=socket.socket(); s.settimeout(0.3)\n    try:\n      s.connect((host,port)); print('reached',host,port)\n    except OSError: pass\nprint('done')";
     let mut command = Command::new(["python3", "-c", connect]);
     for user in [User::User, User::Root] {
@@ -301,10 +308,25 @@ fn kept_machines_go_on_as_they_were() {
     shell(&machine, "echo later >file");
     keep.save(&name, machine).expect("frozen");
     assert_eq!(shell(&keep.restore(&name).expect("thawed"), "cat file"), "later\n");
-    assert!(keep.list().expect("listed").iter().any(|kept| kept.name == name && kept.usable));
+    assert!(keep.shelf().list().expect("listed").iter().any(|kept| kept.name == name && kept.is_usable(&template)));
     for bad in ["", "../x", "a b", "a/b", ".hidden"] {
         assert!(keep.restore(bad).is_err(), "{bad:?}");
     }
-    assert!(keep.forget(&name).expect("removed"));
-    assert!(keep.restore(&name).is_err());
+    // A snapshot of a frozen machine is a copy; who has claimed a name has it alone.
+    let snapshot = format!("{name}@1");
+    keep.shelf().copy(&name, &snapshot).expect("copied");
+    let claim = keep.shelf().claim(&name).expect("free");
+    assert!(keep.shelf().claim(&name).is_err(), "claimed twice");
+    let machine = keep.restore(&name).expect("thawed");
+    shell(&machine, "rm file");
+    keep.save(&name, machine).expect("frozen");
+    drop(claim);
+    keep.shelf().claim(&name).expect("free again");
+    keep.shelf().copy(&snapshot, &name).expect("put back");
+    assert_eq!(shell(&keep.restore(&name).expect("thawed"), "cat file"), "later\n");
+    keep.shelf().note(&name, "one\nline").expect("noted");
+    assert!(keep.shelf().log(&name).expect("read").ends_with(" one line\n"));
+    assert!(keep.shelf().forget(&snapshot).expect("removed"));
+    assert!(keep.shelf().forget(&name).expect("removed"));
+    assert!(keep.restore(&name).is_err() && keep.shelf().log(&name).is_err());
 }

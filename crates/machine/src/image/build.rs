@@ -76,8 +76,7 @@ pub enum Progress<'a> {
 pub fn build(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Image, Error> {
     let recipe: Recipe = toml::from_str(RECIPE).map_err(|error| Error::Catalogue(error.to_string()))?;
     let catalogue = Catalogue::built_in()?;
-    let languages = catalogue.in_sets(&options.sets);
-    let languages: Vec<_> = languages.into_iter().filter(|l| l.archive.is_empty() || archive(l, &options.add).is_some()).collect();
+    let languages = languages(catalogue, &options.sets, &options.add)?;
     let work = options.folder.join("work");
     fs::create_dir_all(&work).map_err(|error| Error::io("the image's folder", error))?;
     let plan = Plan { options, recipe, languages, work };
@@ -150,7 +149,7 @@ impl Plan<'_> {
             steps.push((title, Box::new(move |lines| self.packages(&batch, lines))));
         }
         for language in &self.languages {
-            let plain = language.pip.is_empty() && language.npm.is_empty() && language.setup.is_empty();
+            let plain = language.pip.is_empty() && language.npm.is_empty() && language.setup.is_empty() && language.program.is_empty();
             if !plain || !language.archive.is_empty() {
                 let title = format!("setting up {}", language.name);
                 steps.push((title, Box::new(move |lines| self.language(language, lines))));
@@ -167,7 +166,7 @@ impl Plan<'_> {
         self.work.join("root")
     }
 
-    /// Copies the agent that was given, or builds one: with musl where the target is installed, else with a static glibc.
+    /// Copies the agent that was given, or builds one.
     fn agent(&self, lines: &mut dyn FnMut(&str)) -> io::Result<()> {
         let target = self.work.join("agent");
         if let Some(agent) = &self.options.agent {
@@ -175,20 +174,22 @@ impl Plan<'_> {
             return Ok(());
         }
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../agent/Cargo.toml");
-        if !sources.exists() {
-            return Err(io::Error::other("no agent was given, and there are no sources to build it from"));
+        fs::copy(self.static_program(&sources, "oubliette-agent", lines)?, target).map(drop)
+    }
+
+    /// Builds a program that needs no library of the guest's: with musl where the target is installed, else with a static glibc.
+    fn static_program(&self, manifest: &Path, name: &str, lines: &mut dyn FnMut(&str)) -> io::Result<PathBuf> {
+        if !manifest.exists() {
+            return Err(io::Error::other(format!("there are no sources to build {name} from in {}", manifest.display())));
         }
-        let folder = self.work.join("agent-build");
+        let folder = self.work.join("programs");
         let mut message = String::new();
         for (triple, flags) in [("x86_64-unknown-linux-musl", ""), ("x86_64-unknown-linux-gnu", "-C target-feature=+crt-static")] {
             let mut command = Command::new("cargo");
-            command.args(["build", "--release", "--bin", "oubliette-agent", "--target", triple, "--manifest-path"]);
-            command.arg(&sources).arg("--target-dir").arg(&folder).env("RUSTFLAGS", flags);
+            command.args(["build", "--release", "--bin", name, "--target", triple, "--manifest-path"]);
+            command.arg(manifest).arg("--target-dir").arg(&folder).env("RUSTFLAGS", flags);
             match namespace::run(command, lines) {
-                Ok(()) => {
-                    fs::copy(folder.join(triple).join("release/oubliette-agent"), target)?;
-                    return Ok(());
-                }
+                Ok(()) => return Ok(folder.join(triple).join("release").join(name)),
                 Err(error) => message = error.to_string(),
             }
         }
@@ -235,6 +236,13 @@ impl Plan<'_> {
             namespace::script(COPY, &[archive.as_os_str(), target.as_os_str()], lines)?;
             script += &format!("mkdir -p '{place}'\ntar -C '{place}' --strip-components=1 -xf /root/archive\nrm /root/archive\n");
         }
+        if !language.program.is_empty() {
+            let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guest").join(&language.program).join("Cargo.toml");
+            let program = self.static_program(&sources, &language.program, lines)?;
+            const INSTALL: &str = r#"exec install -D -m 755 -- "$1" "$2""#;
+            let target = self.root().join("usr/local/bin").join(&language.program);
+            namespace::script(INSTALL, &[program.as_os_str(), target.as_os_str()], lines)?;
+        }
         if !language.pip.is_empty() {
             script += &format!("pip3 install --break-system-packages --no-cache-dir {}\n", language.pip.join(" "));
         }
@@ -242,6 +250,9 @@ impl Plan<'_> {
             script += &format!("npm install --global {}\n", language.npm.join(" "));
         }
         script += &language.setup;
+        if script.is_empty() {
+            return Ok(());
+        }
         namespace::script_inside(&self.root(), &script, lines)
     }
 
@@ -316,6 +327,28 @@ chmod 644 "$raw"
     }
 }
 
+/// The languages of an image: those of its sets, without those whose archive is missing, and those whose archive was given.
+fn languages<'a>(catalogue: &'a Catalogue, sets: &[String], archives: &[PathBuf]) -> Result<Vec<&'a Language>, Error> {
+    let wanted: BTreeSet<&str> = catalogue.in_sets(sets).into_iter().map(|language| language.name.as_str()).collect();
+    let mut unknown: Vec<&PathBuf> = archives.iter().collect();
+    let mut languages = Vec::new();
+    for language in catalogue.languages().iter().filter(|language| language.is_available()) {
+        let its = archive(language, archives);
+        unknown.retain(|path| Some(*path) != its);
+        if its.is_some() || (language.archive.is_empty() && wanted.contains(language.name.as_str())) {
+            languages.push(language);
+        }
+    }
+    let Some(path) = unknown.first() else { return Ok(languages) };
+    let names: Vec<String> = catalogue
+        .languages()
+        .iter()
+        .filter(|language| !language.archive.is_empty())
+        .map(|language| format!("{} ({}...)", language.name, language.archive))
+        .collect();
+    Err(Error::Language(format!("no language is known whose archive is called {}; there are {}", path.display(), names.join(", "))))
+}
+
 /// The downloaded archive of a language, by the beginning of its name.
 fn archive<'a>(language: &Language, archives: &'a [PathBuf]) -> Option<&'a PathBuf> {
     let is_its = |path: &&PathBuf| {
@@ -323,4 +356,37 @@ fn archive<'a>(language: &Language, archives: &'a [PathBuf]) -> Option<&'a PathB
         name.starts_with(&language.archive)
     };
     if language.archive.is_empty() { None } else { archives.iter().find(is_its) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(sets: &[&str], archives: &[&str]) -> Result<Vec<String>, Error> {
+        let catalogue = Catalogue::built_in().expect("reads");
+        let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
+        let archives: Vec<PathBuf> = archives.iter().map(PathBuf::from).collect();
+        Ok(languages(catalogue, &sets, &archives)?.iter().map(|language| language.name.clone()).collect())
+    }
+
+    #[test]
+    fn what_was_downloaded_is_added_to_whatever_set() {
+        let base = names(&[], &[]).expect("the base");
+        assert!(base.iter().any(|name| name == "C") && !base.iter().any(|name| name == "Julia"), "{base:?}");
+        let added = names(&[], &["/somewhere/julia-1.10.4-linux-x86_64.tar.gz"]).expect("with Julia");
+        assert_eq!(added.len(), base.len() + 1);
+        assert!(added.iter().any(|name| name == "Julia"));
+        // All sets together are no reason to want what nobody downloaded.
+        assert!(!names(&["full"], &[]).expect("all").iter().any(|name| name == "Julia"));
+        let error = names(&[], &["/somewhere/cobol.tar"]).expect_err("unknown");
+        assert!(error.to_string().contains("Julia (julia"), "{error}");
+    }
+
+    #[test]
+    fn programs_of_ours_have_their_sources() {
+        for language in Catalogue::built_in().expect("reads").languages().iter().filter(|language| !language.program.is_empty()) {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guest").join(&language.program);
+            assert!(folder.join("Cargo.toml").exists(), "{}", folder.display());
+        }
+    }
 }

@@ -14,6 +14,21 @@ pub use build::{Options, Progress, build, renew_agent};
 
 use crate::Error;
 
+/// Debian packages that making an image needs and that are not installed here.
+#[must_use]
+pub fn missing_packages() -> Vec<&'static str> {
+    const TOOLS: [(&str, &str); 5] = [
+        ("mmdebstrap", "mmdebstrap"),
+        ("mke2fs", "e2fsprogs"),
+        ("qemu-img", "qemu-utils"),
+        ("qemu-system-x86_64", "qemu-system-x86"),
+        ("unshare", "util-linux"),
+    ];
+    let folders = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+    let is_missing = |tool: &str| folders.iter().all(|folder| !Path::new(folder).join(tool).exists());
+    TOOLS.iter().filter(|(tool, _)| is_missing(tool)).map(|(_, package)| *package).collect()
+}
+
 /// What an image was made from; beside it on disk as `image.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {

@@ -1,0 +1,3 @@
+Input A
+Input "B:",B
+Disp A+B

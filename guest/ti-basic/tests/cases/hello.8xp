@@ -1,0 +1,2 @@
+ClrHome
+Disp "Hello, world!"

@@ -1,0 +1,2 @@
+Prompt A,B
+Disp A*B
