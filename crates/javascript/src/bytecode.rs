@@ -673,13 +673,15 @@ pub enum VariableKind {
     ScopeObject,
     /// Not a name: a function boundary (an eval's `var`s conflict with `let`s up to here).
     Boundary,
+    /// As `Var`, seen from the initialiser of a parameter: an eval's `var` of this name conflicts.
+    Parameter,
 }
 
 impl VariableKind {
     /// The kind with this number; unknown ones are hidden.
     pub fn from_number(number: i32) -> VariableKind {
-        use VariableKind::{Boundary, Catch, Const, FunctionName, Hidden, Let, Private, ScopeObject, Var, With};
-        [Var, Let, Const, FunctionName, Catch, Private, Hidden, With, ScopeObject, Boundary]
+        use VariableKind::{Boundary, Catch, Const, FunctionName, Hidden, Let, Parameter, Private, ScopeObject, Var, With};
+        [Var, Let, Const, FunctionName, Catch, Private, Hidden, With, ScopeObject, Boundary, Parameter]
             .into_iter()
             .find(|kind| *kind as i32 == number)
             .unwrap_or(Hidden)

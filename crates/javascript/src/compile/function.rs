@@ -43,6 +43,7 @@ impl Compiler<'_> {
             spill: NONE,
             spilled: 0,
             last_position: NONE,
+            in_parameters: false,
         };
         let shape = match job.source {
             Source::Function(id) => self.written_function(id, job.name)?,
@@ -212,7 +213,9 @@ impl Compiler<'_> {
                 }
             }
         } else {
+            self.frame.in_parameters = true;
             self.complex_parameters(&params, rest_register)?;
+            self.frame.in_parameters = false;
         }
         // Variables of the body.
         self.declare_scope(function.scope, true)?;
@@ -766,9 +769,9 @@ impl Compiler<'_> {
         for &binding in &bindings {
             let info = *self.tree.binding(binding);
             let text = self.tree.text(info.name);
-            let conflict = names[..end]
-                .iter()
-                .any(|(name, kind)| *name == text && matches!(kind, bytecode::VariableKind::Let | bytecode::VariableKind::Const));
+            let conflict = names[..end].iter().any(|(name, kind)| {
+                *name == text && matches!(kind, bytecode::VariableKind::Let | bytecode::VariableKind::Const | bytecode::VariableKind::Parameter)
+            });
             if conflict && info.flags & binding_flag::ANNEX_B == 0 {
                 let message = format!("Identifier '{}' has already been declared", String::from_utf8_lossy(text));
                 return self.syntax_error(message, info.start);

@@ -123,6 +123,8 @@ struct Frame {
     spill: BindingId,
     spilled: u32,
     last_position: u32,
+    /// The initialisers of parameters are being compiled.
+    in_parameters: bool,
 }
 
 /// The state of a compilation.
@@ -215,6 +217,7 @@ impl<'a> Compiler<'a> {
                 spill: NONE,
                 spilled: 0,
                 last_position: NONE,
+                in_parameters: false,
             },
             paid: 0,
             import_boxes: Vec::new(),

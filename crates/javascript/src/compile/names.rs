@@ -906,6 +906,9 @@ impl<'a> Compiler<'a> {
     fn scope_name(&mut self, scope: ScopeId, binding: BindingId, info: crate::syntax::tree::Binding) -> C<Option<ScopeName>> {
         let simple_catch = self.tree.scope(scope).flags & scope_flag::SIMPLE_CATCH != 0;
         let (kind, hidden): (VariableKind, Option<&[u8]>) = match info.kind {
+            BindingKind::Parameter | BindingKind::Arguments if self.frame.in_parameters && self.is_own(binding) => {
+                (VariableKind::Parameter, None)
+            }
             BindingKind::Var | BindingKind::Function | BindingKind::Parameter | BindingKind::Arguments => (VariableKind::Var, None),
             BindingKind::Let | BindingKind::Class | BindingKind::BlockFunction => (VariableKind::Let, None),
             BindingKind::Const | BindingKind::ClassName | BindingKind::Import => (VariableKind::Const, None),

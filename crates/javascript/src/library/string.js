@@ -6,12 +6,16 @@
 }, @STRING_PROTOTYPE);
 %install(@STRING_PROTOTYPE.constructor, {
   fromCharCode(...units) {
-    let text = "";
+    let text = %textOf(units, false);
+    if (text !== undefined) return text;
+    text = "";
     for (let i = 0; i < units.length; i++) text += %fromUnit(+units[i]);
     return text;
   },
   fromCodePoint(...points) {
-    let text = "";
+    let text = %textOf(points, true);
+    if (text !== undefined) return text;
+    text = "";
     for (let i = 0; i < points.length; i++) text += %fromCodePoint(+points[i]);
     return text;
   },

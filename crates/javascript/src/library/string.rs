@@ -181,6 +181,25 @@ pub(super) const NATIVES: &[Native] = &[
         let unit = crate::value::to_int32(n) as u16;
         vm.heap.string16(&[unit]).map(Value::string)
     }),
+    leaf("textOf", |vm, a| {
+        // (list, are they code points?): the string of numbers; undefined if some of them needs more thought.
+        let (list, points) = (a.get(vm, 0).payload(), a.get(vm, 1) == Value::TRUE);
+        let count = vm.heap.array_length(list);
+        vm.charge(u64::from(count) / 8)?;
+        let mut units = Vec::with_capacity(count as usize * 2);
+        for i in 0..count {
+            match vm.heap.dense(list, i).as_int() {
+                Some(n) if !points => units.push(n as u16),
+                Some(n @ 0..=0xffff) => units.push(n as u16),
+                Some(n @ 0x1_0000..=0x10_ffff) => {
+                    let c = n as u32 - 0x1_0000;
+                    units.extend([0xd800 | (c >> 10) as u16, 0xdc00 | (c & 0x3ff) as u16]);
+                }
+                _ => return Ok(Value::UNDEFINED),
+            }
+        }
+        vm.heap.string16(&units).map(Value::string)
+    }),
     leaf("fromCodePoint", |vm, a| {
         let n = a.get(vm, 0).as_number().unwrap_or(-1.0);
         if n < 0.0 || n > 1_114_111.0 || n.fract() != 0.0 {
