@@ -45,7 +45,7 @@ pub mod frame {
 
 /// Words of inline cache behind a `key` word.
 pub const CACHE_WORDS: usize = 3;
-/// Words of inline cache of a global access.
+/// Words of inline cache of a global access, and of a constant's value.
 pub const GLOBAL_CACHE_WORDS: usize = 2;
 
 /// What follows the first word of an instruction.
@@ -153,8 +153,8 @@ macro_rules! for_each_instruction {
             Move AB [] 1;
             /// R[a] = the int imm16
             LoadInt AI [] 1;
-            /// R[a] = constant imm16 (number, text, bigint)
-            LoadConstant AX [] 1;
+            /// R[a] = constant imm16 (number, text, bigint); the engine keeps the value itself in its words
+            LoadConstant AX [gcache] 1;
             /// R[a] = constant `word` (for indices over 65,535)
             LoadConstantWide A [constant] 1;
             /// R[a] = undefined
@@ -377,6 +377,8 @@ macro_rules! for_each_instruction {
             // --- Properties ------------------------------------------------------------------
             /// R[a] = R[b].key
             GetField AB [key cache] 1;
+            /// R[a] = R[b].length (key: "length")
+            GetLength AB [key cache] 1;
             /// R[a].key = R[b] (strictness is the function's)
             SetField AB [key cache] 1;
             /// R[a] = R[b][R[c]]

@@ -228,6 +228,7 @@ impl Builder<'_, '_> {
         ] {
             self.vm.set_realm(slot, Value::UNDEFINED);
         }
+        self.vm.set_realm(Realm::LIBRARY_CACHE, Value::ZERO);
         // The error for memory: made beforehand, with its message and an empty trace.
         let proto = self.vm.realm_cell(Realm::RANGE_ERROR_PROTOTYPE);
         let shape = self.vm.heap.root_shape(proto, Kind::Error, 2)?;
@@ -489,6 +490,7 @@ impl<'a> Vm<'a> {
 
     /// Enters a callable from the host: a frame above whatever runs. Some: it has answered already.
     pub(crate) fn begin(&mut self, callee: Value, this: Value, arguments: &[Value]) -> Result<Option<Exit>> {
+        self.collected_at = 0;
         self.entry = Entry::Host;
         self.destination = 0;
         self.next = 0;

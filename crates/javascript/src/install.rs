@@ -4,7 +4,7 @@
 //! one Raw cell; a code cell's `PC` points into it. Captures are u32 words: a register, or 0x10000 | number of the maker's own
 //! capture. Handlers are four words each, positions two.
 
-use crate::bytecode::{Capture, Constant, Text, Unit};
+use crate::bytecode::{Capture, Constant, Op, Text, Unit};
 use crate::heap::{Kind, Result, atoms};
 use crate::value::Value;
 use crate::vm::{Vm, code, unit};
@@ -79,6 +79,20 @@ impl<'a> Vm<'a> {
         })
     }
 
+    /// Writes the values that a function's instructions load behind these instructions.
+    fn place_constants(&mut self, list: &Unit, function: &crate::bytecode::Function, start: u32, values: u32) {
+        let mut at = function.words.start as usize;
+        while at < function.words.end as usize {
+            let word = list.words[at];
+            let Some(op) = Op::from_byte(word as u8) else { return };
+            if op == Op::LoadConstant {
+                let value = self.heap.mem.load_u64(values + 8 + (word >> 16) * 8);
+                self.heap.mem.store_u64(start + at as u32 * 4 + 4, value);
+            }
+            at += op.row().words();
+        }
+    }
+
     /// Lays a unit out; the code cell of function 0. `source`: the WTF-8 text, kept for `toString` and traces.
     pub(crate) fn install(&mut self, list: &Unit, source: &[u8], file: u32) -> Result<u32> {
         self.heap.debt += (list.words.len() + list.constants.len()) as u64 / 8;
@@ -107,6 +121,7 @@ impl<'a> Vm<'a> {
                 let value = self.constant_value(list, constant)?;
                 self.heap.set_value(values + 8 + i as u32 * 8, value);
             }
+            self.place_constants(list, function, words + 8, values);
             let captures = self.raw_words(list.captures[part(function.captures)].iter().map(|&c| capture_word(c)))?;
             let handlers: Vec<u32> =
                 list.handlers[part(function.handlers)].iter().flat_map(|h| [h.start, h.end, h.target, u32::from(h.register)]).collect();

@@ -146,6 +146,7 @@ impl Session {
         heap.transitions = saved.transitions;
         heap.transition_count = saved.transition_count;
         heap.epoch = saved.epoch;
+        heap.library_end = self.image.saved.fp - 16;
         let stack = heap.mem.load_u32(crate::heap::REALM + Realm::STACK_CELL as u32 * 8);
         let stack_limit = stack.saturating_add(8).saturating_add(heap.high(stack)).saturating_sub(2048);
         let mut vm = Vm {

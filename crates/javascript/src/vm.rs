@@ -33,7 +33,7 @@ realm! {
     OBJECT_SHAPE_4 OBJECT_SHAPE_8 OBJECT_SHAPE_16 ARRAY_SHAPE FUNCTION_SHAPE
     REGISTRIES
     THROW_TYPE_ERROR ARRAY_VALUES_CHECK EXCEPTION OUT_OF_MEMORY_ERROR NATIVE_OBJECTS JOBS SYMBOL_REGISTRY HANDLES MODULES OFFERS
-    TIMERS CONSOLE TURN REJECTIONS SCRATCH STACK_CELL ITERATOR_RESULT_SHAPE
+    TIMERS CONSOLE TURN REJECTIONS SCRATCH LIBRARY_CACHE STACK_CELL ITERATOR_RESULT_SHAPE
 }
 
 /// First byte after the realm slots.
@@ -107,6 +107,8 @@ pub(crate) mod code {
     pub(crate) const PARAMETERS: u32 = 18;
     pub(crate) const LENGTH: u32 = 20;
     pub(crate) const THIS_PROPERTIES: u32 = 22;
+    /// Of a library function: number of its shortcut, 0 if it has none.
+    pub(crate) const SHORTCUT: u32 = 23;
     pub(crate) const NAME: u32 = 24;
     pub(crate) const UNIT: u32 = 28;
     pub(crate) const CONSTANTS: u32 = 32;
@@ -237,7 +239,7 @@ pub(crate) struct Vm<'a> {
     pub(crate) fuel: i64,
     /// Fuel of the whole slice.
     pub(crate) slice: i64,
-    /// The instruction that asked for room last, and whether a collection has already been tried for it.
+    /// The instruction that asked for room last and has not completed since; 0 if none.
     pub(crate) collected_at: u32,
     /// The prepared out-of-memory error was thrown and the heap has not recovered.
     pub(crate) out_of_memory: bool,
@@ -448,6 +450,15 @@ impl<'a> Vm<'a> {
                 && !matches!(self.entry, Entry::Construct | Entry::ConstructSuper)
             {
                 return self.type_error("Class constructor cannot be invoked without 'new'");
+            }
+            if callee.is_native() && self.entry != Entry::Construct {
+                let shortcut = self.heap.mem.load_u8(code + crate::vm::code::SHORTCUT);
+                if shortcut != 0 {
+                    let arguments = crate::library::Arguments { window, count, construct: false };
+                    if let Some(value) = crate::library::shortcut::run(self, shortcut, arguments)? {
+                        return Ok(value);
+                    }
+                }
             }
             self.push(distance, count, code)?;
             return Err(Signal::Called);

@@ -166,6 +166,14 @@ impl Region<'_> {
         u32::from_le(unsafe { self.base.as_ptr().add((offset & self.mask) as usize).cast::<u32>().read_unaligned() })
     }
 
+    /// Loads a little-endian `u64` likewise.
+    #[inline(always)]
+    #[must_use]
+    pub fn load_u64(self, offset: u32) -> u64 {
+        // SAFETY: as above; `PAD` is 16 bytes.
+        u64::from_le(unsafe { self.base.as_ptr().add((offset & self.mask) as usize).cast::<u64>().read_unaligned() })
+    }
+
     /// Loads a byte likewise.
     #[inline(always)]
     #[must_use]

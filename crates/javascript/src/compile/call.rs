@@ -226,6 +226,9 @@ impl Compiler<'_> {
 
     /// `%name(...)` of the library's own source.
     pub(super) fn intrinsic(&mut self, node: Node, to: Reg) -> C<()> {
+        if self.tree.text(node.a) == b"call" {
+            return self.intrinsic_call(node, to);
+        }
         let number = self.request.intrinsic.and_then(|find| find(self.tree.text(node.a)));
         let Some(number) = number else {
             let message = format!("Unknown intrinsic '{}'", String::from_utf8_lossy(self.tree.text(node.a)));
@@ -241,6 +244,27 @@ impl Compiler<'_> {
         self.at(node.start);
         self.op3(Op::Native, to, window, count);
         self.word(u32::from(number));
+        self.release(window);
+        Ok(())
+    }
+
+    /// `%call(callee, this, arguments...)` of the library's own source: a plain call.
+    fn intrinsic_call(&mut self, node: Node, out: Reg) -> C<()> {
+        let arguments: Vec<NodeId> = self.tree.list(node.b).to_vec();
+        let window = self.window(0)?;
+        for (i, &argument) in arguments.iter().enumerate() {
+            let register = match i {
+                0 => window + CALLEE,
+                1 => window + THIS,
+                _ => self.temp()?,
+            };
+            self.expr(argument, register)?;
+        }
+        if arguments.len() < 2 {
+            self.op1(Op::LoadUndefined, window + THIS);
+        }
+        self.at(node.start);
+        self.op3(Op::Call, out, window, arguments.len().saturating_sub(2) as u32);
         self.release(window);
         Ok(())
     }

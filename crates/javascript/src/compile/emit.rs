@@ -265,6 +265,7 @@ impl Compiler<'_> {
     pub(super) fn load_constant(&mut self, to: Reg, index: u32) {
         if index <= 0xFFFF {
             self.op_ax(Op::LoadConstant, to, index);
+            self.caches(Op::LoadConstant);
         } else {
             self.op1(Op::LoadConstantWide, to);
             self.word(index);

@@ -643,7 +643,8 @@ impl Compiler<'_> {
         match node.kind {
             Kind::Member if !self.is_index(node.b) => {
                 self.at(node.start);
-                self.op_key(Op::GetField, out, object, node.b)
+                let op = if node.b == known::LENGTH { Op::GetLength } else { Op::GetField };
+                self.op_key(op, out, object, node.b)
             }
             Kind::Member => {
                 let key = self.temp()?;

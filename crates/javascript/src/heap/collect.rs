@@ -10,7 +10,8 @@ use std::cell::RefCell;
 use super::memory::SHARED;
 use super::{Heap, Kind, REALM};
 use crate::value::Value;
-use crate::vm::{REALM_END, code, function, unit};
+use crate::bytecode::{CACHE_WORDS, Op};
+use crate::vm::{REALM_END, Realm, code, function, unit};
 
 /// Entries of the mark stack.
 const STACK: usize = 1 << 14;
@@ -157,7 +158,7 @@ impl Marker<'_, '_> {
                 self.field(cell + 12);
             }
             Kind::Slice => self.field(cell + 8),
-            Kind::Symbol => self.field(cell + 12),
+            Kind::String8 | Kind::String16 | Kind::Symbol => self.field(cell + 12),
             Kind::Box => self.values(cell + 8, 1),
             Kind::Accessor => self.values(cell + 8, 2),
             Kind::Slots | Kind::Elements => {
@@ -299,6 +300,12 @@ impl<'a> Heap<'a> {
         self.cleared |= clear;
         let mut marker = Marker { heap: self, bits, stack, overflow: false, marked: 0, weak: Vec::new(), clear };
         marker.values(REALM, (REALM_END - REALM) / 8);
+        // The library's own objects never die: what the shared image says of them is not looked at.
+        let mut object = first;
+        while object < marker.heap.library_end {
+            marker.cell(object);
+            object = object.saturating_add(marker.heap.size(object).max(16));
+        }
         marker.values(frames.0, frames.1.saturating_sub(frames.0) / 8);
         // The image's own objects stay: what refers to them lies in the shared part, which nobody walks.
         let end = marker.heap.mem.load_u32(SHARED | 28).min(marker.heap.top);
@@ -316,7 +323,11 @@ impl<'a> Heap<'a> {
         marker.drain();
         marker.settle();
         let Marker { bits, stack, marked, .. } = marker;
+        let shapes = self.transition_count;
         self.purge_tables(&bits);
+        if self.transition_count != shapes {
+            self.forget_shapes(&bits);
+        }
         self.sweep(&bits, first);
         self.debt += marked / 64 + u64::from(self.top - first) / 256;
         self.live = marked as u32;
@@ -344,6 +355,37 @@ impl<'a> Heap<'a> {
             self.transition_count = 0;
             for shape in live {
                 self.insert_transition(shape);
+            }
+        }
+    }
+
+    /// Empties the inline caches that know a dead shape: another one may come to lie in its place.
+    fn forget_shapes(&mut self, bits: &[u64]) {
+        let table = self.mem.load_u32(REALM + Realm::LIBRARY_CACHE as u32 * 8);
+        if table != 0 && self.is(table, Kind::Raw) {
+            self.mem.fill(table + 8, self.high(table) / 8, 0);
+        }
+        let dead = |shape: u32| shape >= REALM_END && !Self::is_marked(bits, shape);
+        for (word, &set) in bits.iter().enumerate() {
+            let mut rest = set;
+            while rest != 0 {
+                let cell = ((word as u32) << 6 | rest.trailing_zeros()) << 4;
+                rest &= rest - 1;
+                if !self.is(cell, Kind::Unit) {
+                    continue;
+                }
+                let words = self.mem.load_u32(cell + unit::WORDS);
+                let end = words.saturating_add(8).saturating_add(self.high(words)).min(self.top);
+                let mut at = words.saturating_add(8);
+                self.debt += u64::from(end.saturating_sub(at) / 256);
+                while at < end {
+                    let Some(op) = Op::from_byte(self.mem.load_u8(at)) else { break };
+                    let row = op.row();
+                    if row.words() == 2 + CACHE_WORDS && (dead(self.mem.load_u32(at + 8)) || dead(self.mem.load_u32(at + 12))) {
+                        self.mem.store_u64(at + 8, 0);
+                    }
+                    at += row.words() as u32 * 4;
+                }
             }
         }
     }

@@ -57,6 +57,36 @@ impl<'a> Memory<'a> {
 
     accessors!(load_u8 store_u8 u8, load_u16 store_u16 u16, load_u32 store_u32 u32, load_u64 store_u64 u64);
 
+    /// Loads from the private part, which is where objects, elements, boxes and frames lie: no look at the top bit.
+    #[inline(always)]
+    pub(crate) fn own_u8(self, offset: u32) -> u8 {
+        self.dual.private.load_u8(offset)
+    }
+
+    /// Likewise.
+    #[inline(always)]
+    pub(crate) fn own_u32(self, offset: u32) -> u32 {
+        self.dual.private.load_u32(offset)
+    }
+
+    /// Likewise.
+    #[inline(always)]
+    pub(crate) fn own_u64(self, offset: u32) -> u64 {
+        self.dual.private.load_u64(offset)
+    }
+
+    /// Stores in the private part.
+    #[inline(always)]
+    pub(crate) fn set_own_u32(self, offset: u32, value: u32) {
+        self.dual.private.store_u32(offset, value);
+    }
+
+    /// Likewise.
+    #[inline(always)]
+    pub(crate) fn set_own_u64(self, offset: u32, value: u64) {
+        self.dual.private.store_u64(offset, value);
+    }
+
     fn place(self, offset: u32) -> u32 {
         if offset & SHARED != 0 && self.building { zone(offset) } else { offset }
     }
@@ -66,6 +96,11 @@ impl<'a> Memory<'a> {
         let start = out.len();
         out.resize(start + length as usize, 0);
         self.dual.read_into(self.place(offset), &mut out[start..]);
+    }
+
+    /// Copies bytes out.
+    pub(crate) fn read_into(self, offset: u32, out: &mut [u8]) {
+        self.dual.read_into(self.place(offset), out);
     }
 
     /// Writes `bytes` at `offset`.
@@ -108,7 +143,7 @@ impl<'a> Memory<'a> {
     /// The region that `pc` lies in.
     #[inline(always)]
     pub(crate) fn code(self, pc: u32) -> Region<'a> {
-        if self.building && pc & SHARED != 0 {
+        if (pc as i32) < 0 && self.building {
             return self.dual.private.part(BUILDING_ZONE, BUILDING_ZONE);
         }
         self.dual.region(pc)

@@ -233,6 +233,8 @@ pub(crate) struct Heap<'a> {
     pub(crate) debt: u64,
     /// Bytes found alive by the last collection.
     pub(crate) live: u32,
+    /// Where the library's objects end.
+    pub(crate) library_end: u32,
     /// Bytes that the instruction which asked for room needs, as far as it has said.
     pub(crate) demand: u32,
     /// The next collection is between two turns of the guest: weak references may lose their targets.
@@ -262,6 +264,7 @@ impl<'a> Heap<'a> {
             shared_cursor: 0,
             debt: 0,
             live: 0,
+            library_end: 0,
             demand: 0,
             clear_references: false,
             cleared: false,
@@ -276,7 +279,7 @@ impl<'a> Heap<'a> {
         let end = at + size;
         if end <= self.limit && size < 0xffff * 16 {
             self.cursor = end;
-            self.mem.store_u64(at, u64::from(high) << 32 | u64::from(size >> 4) << 16 | kind as u64);
+            self.mem.set_own_u64(at, u64::from(high) << 32 | u64::from(size >> 4) << 16 | kind as u64);
             return Ok(at);
         }
         self.allocate_slow(kind, u64::from(bytes), high)
@@ -498,7 +501,7 @@ impl<'a> Heap<'a> {
     #[inline(always)]
     pub(crate) fn boxed(&mut self, value: Value) -> Result<u32> {
         let cell = self.allocate(Kind::Box, 16, 0)?;
-        self.set_value(cell + 8, value);
+        self.mem.set_own_u64(cell + 8, value.0);
         Ok(cell)
     }
 }

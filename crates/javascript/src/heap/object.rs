@@ -44,15 +44,15 @@ impl<'a> Heap<'a> {
         let fields = kind.fields();
         let inline = self.shape_inline(shape);
         let cell = self.allocate(kind, 16 + fields + inline * 8, shape)?;
-        self.mem.store_u64(cell + 8, 0);
+        self.mem.set_own_u64(cell + 8, 0);
         for i in 0..fields / 8 {
-            self.mem.store_u64(cell + 16 + i * 8, 0);
+            self.mem.set_own_u64(cell + 16 + i * 8, 0);
         }
         for i in 0..inline {
-            self.mem.store_u64(cell + 16 + fields + i * 8, Value::UNDEFINED.0);
+            self.mem.set_own_u64(cell + 16 + fields + i * 8, Value::UNDEFINED.0);
         }
         if (fields + inline * 8) & 8 != 0 {
-            self.mem.store_u64(cell + 16 + fields + inline * 8, 0);
+            self.mem.set_own_u64(cell + 16 + fields + inline * 8, 0);
         }
         Ok(cell)
     }
@@ -123,9 +123,10 @@ impl<'a> Heap<'a> {
     /// The dense element, or a hole. Right for every object: capacity 0 when there are none or they are sparse.
     #[inline(always)]
     pub(crate) fn dense(&self, object: u32, index: u32) -> Value {
-        let elements = self.mem.load_u32(object + 12);
-        if index < self.mem.load_u32(elements + 4) && self.is(elements, Kind::Elements) {
-            self.value(elements + 8 + index * 8)
+        let elements = self.mem.own_u32(object + 12);
+        let header = self.mem.own_u64(elements);
+        if header as u8 == Kind::Elements as u8 && index < (header >> 32) as u32 {
+            Value(self.mem.own_u64(elements + 8 + index * 8))
         } else {
             Value::HOLE
         }

@@ -1,7 +1,7 @@
 //! Strings: flat of one or two bytes a unit, ropes, slices, interned names.
 //!
 //! Layout behind the header (whose high half is the length in code units):
-//! flat: hash u32 (0: not computed), unused u32, the units; rope: left u32, right u32;
+//! flat: hash u32 (0: not computed), the interned name with the same text u32 (0: not looked up), the units; rope: left u32, right u32;
 //! slice: parent u32 (flat), start u32; symbol: hash u32, description u32 (0: none).
 
 use super::atoms;
@@ -42,7 +42,7 @@ impl<'a> Heap<'a> {
         self.high(string)
     }
 
-    fn flat_bytes(&mut self, wide: bool, length: u32) -> Result<u32> {
+    pub(crate) fn flat_bytes(&mut self, wide: bool, length: u32) -> Result<u32> {
         if length > MAX_LENGTH {
             return Err(Signal::Collect(u32::MAX));
         }
@@ -194,6 +194,22 @@ impl<'a> Heap<'a> {
             self.mem.load_u16(flat.at.wrapping_add(index * 2))
         } else {
             u16::from(self.mem.load_u8(flat.at.wrapping_add(index)))
+        }
+    }
+
+    /// Unit `index` of a string that lies flat in one piece.
+    #[inline(always)]
+    pub(crate) fn unit_of_flat(&self, string: u32, index: u32) -> Option<u16> {
+        let header = self.mem.load_u64(string);
+        if index >= (header >> 32) as u32 {
+            return None;
+        }
+        if header as u8 == Kind::String8 as u8 {
+            Some(u16::from(self.mem.load_u8(string + 16 + index)))
+        } else if header as u8 == Kind::String16 as u8 {
+            Some(self.mem.load_u16(string + 16 + index * 2))
+        } else {
+            None
         }
     }
 
@@ -408,10 +424,22 @@ impl<'a> Heap<'a> {
             return Ok(Key::Name(string));
         }
         let flat = self.flat(string)?;
+        let whole = self.is_flat(string);
+        if whole {
+            // Names it once was found to be are kept: o[k] often follows o[k].
+            let known = self.mem.load_u32(string + 12);
+            if known != 0 {
+                return Ok(Key::Name(known));
+            }
+        }
         if let Some(index) = self.string_index(flat) {
             return Ok(Key::Index(index));
         }
-        self.intern_flat(string, flat).map(Key::Name)
+        let name = self.intern_flat(string, flat)?;
+        if whole && name != string {
+            self.mem.store_u32(string + 12, name);
+        }
+        Ok(Key::Name(name))
     }
 
     /// The interned name with this text. The text must not be an array index.

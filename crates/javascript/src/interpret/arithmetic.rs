@@ -2,8 +2,7 @@
 
 use dashu_int::IBig;
 
-use super::{Flow, a, b, c, go, imm8, op, slow};
-use crate::bytecode::Op;
+use super::{Flow, a, b, c, step, imm8, op, slow};
 use crate::heap::{Result, Signal};
 use crate::library::Helper;
 use crate::value::{Value, to_int32};
@@ -12,47 +11,47 @@ use crate::vm::Vm;
 /// `Add`, `Subtract`, `Multiply`: ints with overflow to doubles, then doubles.
 macro_rules! int_or_double {
     ($name:ident, $checked:ident, $operator:tt, $work:expr) => {
-        op!($name(vm, regs, code, pc, fuel, word) {
+        op!($name(vm, regs, code, pc, state, word) {
             let (x, y) = (Value(regs.get(b(word))), Value(regs.get(c(word))));
             if x.is_int() && y.is_int() {
                 if let Some(n) = x.as_int_unchecked().$checked(y.as_int_unchecked()) {
                     regs.set(a(word), Value::int(n).0);
-                    return go(vm, regs, code, pc + 4, fuel);
+                    return step(vm, regs, code, state, 4);
                 }
             } else if x.is_double() && y.is_double() {
                 regs.set(a(word), Value::number_fast(x.as_double_unchecked() $operator y.as_double_unchecked()).0);
-                return go(vm, regs, code, pc + 4, fuel);
+                return step(vm, regs, code, state, 4);
             }
             if let (Some(x), Some(y)) = (x.as_number(), y.as_number()) {
                 regs.set(a(word), Value::number_fast(x $operator y).0);
-                return go(vm, regs, code, pc + 4, fuel);
+                return step(vm, regs, code, state, 4);
             }
-            slow(vm, regs, code, pc, fuel, $work)
+            slow(vm, regs, code, state, word, $work)
         });
     };
 }
 
 int_or_double!(Subtract, checked_sub, -, subtract);
 
-op!(Add(vm, regs, code, pc, fuel, word) {
+op!(Add(vm, regs, code, pc, state, word) {
     let (x, y) = (Value(regs.get(b(word))), Value(regs.get(c(word))));
     if x.is_int() && y.is_int() {
         if let Some(n) = x.as_int_unchecked().checked_add(y.as_int_unchecked()) {
             regs.set(a(word), Value::int(n).0);
-            return go(vm, regs, code, pc + 4, fuel);
+            return step(vm, regs, code, state, 4);
         }
     } else if x.is_double() && y.is_double() {
         regs.set(a(word), Value::number_fast(x.as_double_unchecked() + y.as_double_unchecked()).0);
-        return go(vm, regs, code, pc + 4, fuel);
+        return step(vm, regs, code, state, 4);
     }
     if let (Some(x), Some(y)) = (x.as_number(), y.as_number()) {
         regs.set(a(word), Value::number_fast(x + y).0);
-        return go(vm, regs, code, pc + 4, fuel);
+        return step(vm, regs, code, state, 4);
     }
-    slow(vm, regs, code, pc, fuel, add)
+    slow(vm, regs, code, state, word, add)
 });
 
-op!(Multiply(vm, regs, code, pc, fuel, word) {
+op!(Multiply(vm, regs, code, pc, state, word) {
     let (x, y) = (Value(regs.get(b(word))), Value(regs.get(c(word))));
     if x.is_int() && y.is_int() {
         let (i, j) = (x.as_int_unchecked(), y.as_int_unchecked());
@@ -60,94 +59,94 @@ op!(Multiply(vm, regs, code, pc, fuel, word) {
             && (n != 0 || (i | j) >= 0)
         {
             regs.set(a(word), Value::int(n).0);
-            return go(vm, regs, code, pc + 4, fuel);
+            return step(vm, regs, code, state, 4);
         }
     } else if x.is_double() && y.is_double() {
         regs.set(a(word), Value::number_fast(x.as_double_unchecked() * y.as_double_unchecked()).0);
-        return go(vm, regs, code, pc + 4, fuel);
+        return step(vm, regs, code, state, 4);
     }
     if let (Some(x), Some(y)) = (x.as_number(), y.as_number()) {
         regs.set(a(word), Value::number(x * y).0);
-        return go(vm, regs, code, pc + 4, fuel);
+        return step(vm, regs, code, state, 4);
     }
-    slow(vm, regs, code, pc, fuel, multiply)
+    slow(vm, regs, code, state, word, multiply)
 });
 
-op!(Divide(vm, regs, code, pc, fuel, word) {
+op!(Divide(vm, regs, code, pc, state, word) {
     let (x, y) = (Value(regs.get(b(word))), Value(regs.get(c(word))));
     if let (Some(x), Some(y)) = (x.as_number(), y.as_number()) {
         regs.set(a(word), Value::number(x / y).0);
-        return go(vm, regs, code, pc + 4, fuel);
+        return step(vm, regs, code, state, 4);
     }
-    slow(vm, regs, code, pc, fuel, divide)
+    slow(vm, regs, code, state, word, divide)
 });
 
-op!(Remainder(vm, regs, code, pc, fuel, word) {
+op!(Remainder(vm, regs, code, pc, state, word) {
     let (x, y) = (Value(regs.get(b(word))), Value(regs.get(c(word))));
     if x.is_int() && y.is_int() {
         let (i, j) = (x.as_int_unchecked(), y.as_int_unchecked());
         if i >= 0 && j > 0 {
             regs.set(a(word), Value::int(i % j).0);
-            return go(vm, regs, code, pc + 4, fuel);
+            return step(vm, regs, code, state, 4);
         }
     }
     if let (Some(x), Some(y)) = (x.as_number(), y.as_number()) {
         regs.set(a(word), Value::number(x % y).0);
-        return go(vm, regs, code, pc + 4, fuel);
+        return step(vm, regs, code, state, 4);
     }
-    slow(vm, regs, code, pc, fuel, remainder)
+    slow(vm, regs, code, state, word, remainder)
 });
 
-op!(Power(vm, regs, code, pc, fuel, word) {
-    slow(vm, regs, code, pc, fuel, power)
+op!(Power(vm, regs, code, pc, state, word) {
+    slow(vm, regs, code, state, word, power)
 });
 
-op!(AddInt(vm, regs, code, pc, fuel, word) {
+op!(AddInt(vm, regs, code, pc, state, word) {
     let x = Value(regs.get(b(word)));
     if x.is_int()
         && let Some(n) = x.as_int_unchecked().checked_add(imm8(word))
     {
         regs.set(a(word), Value::int(n).0);
-        return go(vm, regs, code, pc + 4, fuel);
+        return step(vm, regs, code, state, 4);
     }
     if let Some(x) = x.as_number() {
         regs.set(a(word), Value::number_fast(x + f64::from(imm8(word))).0);
-        return go(vm, regs, code, pc + 4, fuel);
+        return step(vm, regs, code, state, 4);
     }
-    slow(vm, regs, code, pc, fuel, add)
+    slow(vm, regs, code, state, word, add)
 });
 
-op!(SubtractInt(vm, regs, code, pc, fuel, word) {
+op!(SubtractInt(vm, regs, code, pc, state, word) {
     let x = Value(regs.get(b(word)));
     if x.is_int()
         && let Some(n) = x.as_int_unchecked().checked_sub(imm8(word))
     {
         regs.set(a(word), Value::int(n).0);
-        return go(vm, regs, code, pc + 4, fuel);
+        return step(vm, regs, code, state, 4);
     }
     if let Some(x) = x.as_number() {
         regs.set(a(word), Value::number_fast(x - f64::from(imm8(word))).0);
-        return go(vm, regs, code, pc + 4, fuel);
+        return step(vm, regs, code, state, 4);
     }
-    slow(vm, regs, code, pc, fuel, subtract)
+    slow(vm, regs, code, state, word, subtract)
 });
 
 /// Bit operators: the int path inline, numbers through ToInt32.
 macro_rules! bits {
     ($name:ident, |$i:ident, $j:ident| $result:expr, $work:expr) => {
-        op!($name(vm, regs, code, pc, fuel, word) {
+        op!($name(vm, regs, code, pc, state, word) {
             let (x, y) = (Value(regs.get(b(word))), Value(regs.get(c(word))));
             if x.is_int() && y.is_int() {
                 let ($i, $j) = (x.as_int_unchecked(), y.as_int_unchecked());
                 regs.set(a(word), $result.0);
-                return go(vm, regs, code, pc + 4, fuel);
+                return step(vm, regs, code, state, 4);
             }
             if let (Some(x), Some(y)) = (x.as_number(), y.as_number()) {
                 let ($i, $j) = (to_int32(x), to_int32(y));
                 regs.set(a(word), $result.0);
-                return go(vm, regs, code, pc + 4, fuel);
+                return step(vm, regs, code, state, 4);
             }
-            slow(vm, regs, code, pc, fuel, $work)
+            slow(vm, regs, code, state, word, $work)
         });
     };
 }
@@ -155,20 +154,20 @@ macro_rules! bits {
 /// The same with a constant operand.
 macro_rules! bits_int {
     ($name:ident, |$i:ident, $j:ident| $result:expr, $work:expr) => {
-        op!($name(vm, regs, code, pc, fuel, word) {
+        op!($name(vm, regs, code, pc, state, word) {
             let x = Value(regs.get(b(word)));
             let $j = imm8(word);
             if x.is_int() {
                 let $i = x.as_int_unchecked();
                 regs.set(a(word), $result.0);
-                return go(vm, regs, code, pc + 4, fuel);
+                return step(vm, regs, code, state, 4);
             }
             if let Some(x) = x.as_number() {
                 let $i = to_int32(x);
                 regs.set(a(word), $result.0);
-                return go(vm, regs, code, pc + 4, fuel);
+                return step(vm, regs, code, state, 4);
             }
-            slow(vm, regs, code, pc, fuel, $work)
+            slow(vm, regs, code, state, word, $work)
         });
     };
 }
@@ -185,53 +184,53 @@ bits_int!(ShiftLeftInt, |i, j| Value::int(i.wrapping_shl(j as u32)), shift_left)
 bits_int!(ShiftRightInt, |i, j| Value::int(i.wrapping_shr(j as u32)), shift_right);
 bits_int!(ShiftRightUnsignedInt, |i, j| Value::unsigned((i as u32).wrapping_shr(j as u32)), shift_right_unsigned);
 
-op!(Increment(vm, regs, code, pc, fuel, word) {
+op!(Increment(vm, regs, code, pc, state, word) {
     let x = Value(regs.get(b(word)));
     if x.is_int()
         && let Some(n) = x.as_int_unchecked().checked_add(1)
     {
         regs.set(a(word), Value::int(n).0);
-        return go(vm, regs, code, pc + 4, fuel);
+        return step(vm, regs, code, state, 4);
     }
-    slow(vm, regs, code, pc, fuel, increment)
+    slow(vm, regs, code, state, word, increment)
 });
 
-op!(Decrement(vm, regs, code, pc, fuel, word) {
+op!(Decrement(vm, regs, code, pc, state, word) {
     let x = Value(regs.get(b(word)));
     if x.is_int()
         && let Some(n) = x.as_int_unchecked().checked_sub(1)
     {
         regs.set(a(word), Value::int(n).0);
-        return go(vm, regs, code, pc + 4, fuel);
+        return step(vm, regs, code, state, 4);
     }
-    slow(vm, regs, code, pc, fuel, decrement)
+    slow(vm, regs, code, state, word, decrement)
 });
 
-op!(Negate(vm, regs, code, pc, fuel, word) {
+op!(Negate(vm, regs, code, pc, state, word) {
     let x = Value(regs.get(b(word)));
     if x.is_int() && x.as_int_unchecked() != 0 && x.as_int_unchecked() != i32::MIN {
         regs.set(a(word), Value::int(-x.as_int_unchecked()).0);
-        return go(vm, regs, code, pc + 4, fuel);
+        return step(vm, regs, code, state, 4);
     }
-    slow(vm, regs, code, pc, fuel, negate)
+    slow(vm, regs, code, state, word, negate)
 });
 
-op!(BitNot(vm, regs, code, pc, fuel, word) {
+op!(BitNot(vm, regs, code, pc, state, word) {
     let x = Value(regs.get(b(word)));
     if x.is_int() {
         regs.set(a(word), Value::int(!x.as_int_unchecked()).0);
-        return go(vm, regs, code, pc + 4, fuel);
+        return step(vm, regs, code, state, 4);
     }
-    slow(vm, regs, code, pc, fuel, bit_not)
+    slow(vm, regs, code, state, word, bit_not)
 });
 
-op!(ToNumeric(vm, regs, code, pc, fuel, word) {
+op!(ToNumeric(vm, regs, code, pc, state, word) {
     let x = Value(regs.get(b(word)));
     if x.is_number() || x.is_bigint() {
         regs.set(a(word), x.0);
-        return go(vm, regs, code, pc + 4, fuel);
+        return step(vm, regs, code, state, 4);
     }
-    slow(vm, regs, code, pc, fuel, |vm, word| {
+    slow(vm, regs, code, state, word, |vm, word| {
         let x = vm.register(b(word));
         if x.is_object() {
             let result = vm.help(Helper::ToNumeric, &[x])?;
@@ -244,13 +243,13 @@ op!(ToNumeric(vm, regs, code, pc, fuel, word) {
     })
 });
 
-op!(ToNumber(vm, regs, code, pc, fuel, word) {
+op!(ToNumber(vm, regs, code, pc, state, word) {
     let x = Value(regs.get(b(word)));
     if x.is_number() {
         regs.set(a(word), x.0);
-        return go(vm, regs, code, pc + 4, fuel);
+        return step(vm, regs, code, state, 4);
     }
-    slow(vm, regs, code, pc, fuel, |vm, word| {
+    slow(vm, regs, code, state, word, |vm, word| {
         let x = vm.register(b(word));
         let n = if x.is_object() { vm.help(Helper::ToNumber, &[x])? } else { Value::number(vm.to_number_primitive(x)?) };
         vm.set_register(a(word), n);
@@ -491,8 +490,8 @@ macro_rules! slow_unary {
 
 slow_unary!(increment Increment decrement Decrement negate Negate bit_not BitNot);
 
-op!(Concat(vm, regs, code, pc, fuel, word) {
-    slow(vm, regs, code, pc, fuel, |vm, word| {
+op!(Concat(vm, regs, code, pc, state, word) {
+    slow(vm, regs, code, state, word, |vm, word| {
         let mut text = vm.register(b(word));
         for i in 1..c(word) {
             let part = vm.register(b(word).wrapping_add(i));

@@ -1,7 +1,9 @@
 //! Calls, constructions, returns.
 
-use super::{Flow, a, b, c, go, op, reload, slow, slow_op};
-use crate::bytecode::{Op, frame, function_flag};
+use memory::{Region, Registers};
+
+use super::{Flow, Place, a, b, c, enter, native_work, op, reload, slow, slow_op};
+use crate::bytecode::{frame, function_flag};
 use crate::heap::shape::attribute;
 use crate::heap::string::Key;
 use crate::heap::{Kind, Pause, Result, Signal, atoms, flag};
@@ -12,18 +14,20 @@ use crate::vm::{Entry, Realm, Vm, code, function};
 /// Functions that a plain call cannot just enter.
 const NOT_PLAIN: u32 = function_flag::CLASS;
 
-op!(Call(vm, regs, region, pc, fuel, word) {
+op!(Call(vm, regs, region, pc, state, word) {
     let window = b(word);
     let callee = Value(regs.get(window.wrapping_add(frame::CALLEE)));
     let mem = vm.heap.mem;
-    if callee.is_object_cell() && mem.load_u8(callee.payload()) == Kind::Function as u8 {
-        let cell = mem.load_u32(callee.payload() + function::CODE);
-        let sizes = mem.load_u32(cell + code::REGISTERS);
+    if callee.is_object_cell() && mem.own_u8(callee.payload()) == Kind::Function as u8 {
+        let cell = mem.own_u32(callee.payload() + function::CODE);
+        // A code cell and its instructions lie on the same side.
+        let inside = mem.code(cell);
+        let sizes = inside.load_u32(cell + code::REGISTERS);
         let (registers, parameters) = (sizes & 0xffff, sizes >> 16);
         let count = u32::from(c(word));
         let fp = vm.fp + u32::from(window) * 8;
-        if mem.load_u32(cell + 4) & NOT_PLAIN == 0 && fp + registers.max(count + 5) * 8 <= vm.stack_limit && vm.depth < vm.max_depth {
-            let target = mem.load_u32(cell + code::PC);
+        if inside.load_u32(cell + 4) & NOT_PLAIN == 0 && fp + registers.max(count + 5) * 8 <= vm.stack_limit && vm.depth < vm.max_depth {
+            let target = inside.load_u32(cell + code::PC);
             let inner = mem.window(fp);
             for i in count..parameters {
                 inner.set((5 + i) as u8, Value::UNDEFINED.0);
@@ -32,50 +36,63 @@ op!(Call(vm, regs, region, pc, fuel, word) {
             inner.set(frame::INFO, u64::from(count));
             vm.fp = fp;
             vm.depth += 1;
-            return go(vm, inner, mem.code(target), target, fuel);
+            return enter(vm, inner, inside, state, target);
         }
     }
-    slow(vm, regs, region, pc, fuel, |vm, word| {
-        let result = vm.invoke(u32::from(b(word)), u32::from(c(word)))?;
-        vm.set_register(a(word), result);
-        Ok(())
-    })
+    call_other(vm, regs, region, state, word)
 });
 
-op!(Return(vm, regs, region, pc, fuel, word) {
+/// Calls what is no function with a frame that fits.
+#[inline(never)]
+fn call_other<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, region: Region<'a>, state: Place, word: u32) -> Flow<'a> {
+    native_work(vm, regs, region, state, word, |vm, word| {
+        let (distance, count) = (u32::from(b(word)), u32::from(c(word)));
+        let window = vm.fp + distance * 8;
+        let callee = vm.heap.value(window + u32::from(frame::CALLEE) * 8);
+        if callee.is_native() && callee.payload() < library::HOSTED {
+            return library::call_native(vm, callee.payload(), Arguments { window, count, construct: false });
+        }
+        vm.invoke(distance, count)
+    })
+}
+
+/// Goes back to the caller with a value.
+#[inline(always)]
+fn leave_to<'a>(vm: &mut Vm<'a>, link: u64, state: Place, value: u64) -> Flow<'a> {
+    let mem = vm.heap.mem;
+    vm.fp = vm.fp.wrapping_sub(((link >> 32) as u32 & 0xffff) * 8);
+    vm.depth = vm.depth.wrapping_sub(1);
+    let outer = mem.window(vm.fp);
+    let target = link as u32;
+    outer.set((link >> 48) as u8, value);
+    enter(vm, outer, mem.code(target), state, target)
+}
+
+op!(Return(vm, regs, region, pc, state, word) {
     let value = regs.get(a(word));
     let (link, info) = (regs.get(frame::LINK), regs.get(frame::INFO));
     let entry = (info >> 32) as u8;
-    if entry <= Entry::Construct as u8 {
-        let value = if entry == Entry::Construct as u8 && !Value(value).is_object() { regs.get(frame::THIS) } else { value };
-        let mem = vm.heap.mem;
-        vm.fp = vm.fp.wrapping_sub(((link >> 32) as u32 & 0xffff) * 8);
-        vm.depth = vm.depth.wrapping_sub(1);
-        let outer = mem.window(vm.fp);
-        let target = link as u32;
-        outer.set((link >> 48) as u8, value);
-        return go(vm, outer, mem.code(target), target, fuel);
+    if entry == Entry::Call as u8 {
+        return leave_to(vm, link, state, value);
+    }
+    if entry == Entry::Construct as u8 {
+        let value = if Value(value).is_object() { value } else { regs.get(frame::THIS) };
+        return leave_to(vm, link, state, value);
     }
     vm.pc = pc;
-    vm.fuel = fuel;
+    vm.fuel = super::fuel(state);
     return_slow(vm, Value(value))
 });
 
-op!(ReturnUndefined(vm, regs, region, pc, fuel, word) {
+op!(ReturnUndefined(vm, regs, region, pc, state, word) {
     let (link, info) = (regs.get(frame::LINK), regs.get(frame::INFO));
     let entry = (info >> 32) as u8;
     if entry <= Entry::Construct as u8 {
         let value = if entry == Entry::Construct as u8 { regs.get(frame::THIS) } else { Value::UNDEFINED.0 };
-        let mem = vm.heap.mem;
-        vm.fp = vm.fp.wrapping_sub(((link >> 32) as u32 & 0xffff) * 8);
-        vm.depth = vm.depth.wrapping_sub(1);
-        let outer = mem.window(vm.fp);
-        let target = link as u32;
-        outer.set((link >> 48) as u8, value);
-        return go(vm, outer, mem.code(target), target, fuel);
+        return leave_to(vm, link, state, value);
     }
     vm.pc = pc;
-    vm.fuel = fuel;
+    vm.fuel = super::fuel(state);
     return_slow(vm, Value::UNDEFINED)
 });
 
@@ -91,12 +108,12 @@ pub(super) fn return_slow<'a>(vm: &mut Vm<'a>, value: Value) -> Flow<'a> {
             reload(vm, fuel)
         }
         Ok(Some(exit)) => vm.exit(exit),
-        Err(signal) => super::signalled(vm, pc, fuel, super::price(Op::Return), signal),
+        Err(signal) => super::signalled(vm, pc, fuel, signal),
     }
 }
 
-op!(ReturnDerived(vm, regs, region, pc, fuel, word) {
-    slow(vm, regs, region, pc, fuel, |vm, word| {
+op!(ReturnDerived(vm, regs, region, pc, state, word) {
+    slow(vm, regs, region, state, word, |vm, word| {
         let (value, this) = (vm.register(a(word)), vm.register(b(word)));
         let result = if value.is_object() {
             value
@@ -179,13 +196,10 @@ slow_op!(CallEval(vm, word) {
     Ok(())
 });
 
-op!(Native(vm, regs, region, pc, fuel, word) {
-    slow(vm, regs, region, pc, fuel, |vm, word| {
+op!(Native(vm, regs, region, pc, state, word) {
+    native_work(vm, regs, region, state, word, |vm, word| {
         let arguments = Arguments { window: vm.fp + u32::from(b(word)) * 8, count: u32::from(c(word)), construct: false };
-        let number = vm.extension(1);
-        let result = library::call_leaf(vm, number, arguments)?;
-        vm.set_register(a(word), result);
-        Ok(())
+        library::call_leaf(vm, vm.extension(1), arguments)
     })
 });
 

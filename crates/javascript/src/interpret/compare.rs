@@ -1,7 +1,6 @@
 //! Comparisons, and jumps on them.
 
-use super::{Flow, a, b, c, go, imm16, op, slow, width};
-use crate::bytecode::Op;
+use super::{Flow, a, b, c, step, imm16, op, slow, width};
 use crate::heap::Result;
 use crate::library::Helper;
 use crate::value::Value;
@@ -9,10 +8,12 @@ use crate::vm::{Entry, Vm};
 
 /// Goes on behind the instruction, or at its jump's target.
 macro_rules! branch {
-    ($taken:expr, $vm:ident, $regs:ident, $code:ident, $pc:ident, $fuel:ident) => {{
-        let next = $pc + 8;
-        let target = if $taken { next.wrapping_add($code.load_u32($pc + 4) << 2) } else { next };
-        return go($vm, $regs, $code, target, $fuel);
+    ($taken:expr, $vm:ident, $regs:ident, $code:ident, $pc:ident, $state:ident) => {{
+        let next = $state.wrapping_add(8);
+        if $taken {
+            return step($vm, $regs, $code, next, ($code.load_u32($pc + 4) << 2) as i32);
+        }
+        return step($vm, $regs, $code, next, 0);
     }};
 }
 
@@ -29,73 +30,73 @@ fn quick_truth(x: Value) -> Option<bool> {
     }
 }
 
-op!(JumpTrue(vm, regs, code, pc, fuel, word) {
+op!(JumpTrue(vm, regs, code, pc, state, word) {
     let x = Value(regs.get(a(word)));
     let truth = match quick_truth(x) {
         Some(truth) => truth,
         None => vm.truth(x),
     };
-    branch!(truth, vm, regs, code, pc, fuel)
+    branch!(truth, vm, regs, code, pc, state)
 });
 
-op!(JumpFalse(vm, regs, code, pc, fuel, word) {
+op!(JumpFalse(vm, regs, code, pc, state, word) {
     let x = Value(regs.get(a(word)));
     let truth = match quick_truth(x) {
         Some(truth) => truth,
         None => vm.truth(x),
     };
-    branch!(!truth, vm, regs, code, pc, fuel)
+    branch!(!truth, vm, regs, code, pc, state)
 });
 
-op!(JumpNullish(vm, regs, code, pc, fuel, word) { branch!(Value(regs.get(a(word))).is_nullish(), vm, regs, code, pc, fuel) });
-op!(JumpNotNullish(vm, regs, code, pc, fuel, word) { branch!(!Value(regs.get(a(word))).is_nullish(), vm, regs, code, pc, fuel) });
-op!(JumpUndefined(vm, regs, code, pc, fuel, word) { branch!(Value(regs.get(a(word))).is_undefined(), vm, regs, code, pc, fuel) });
-op!(JumpNotUndefined(vm, regs, code, pc, fuel, word) { branch!(!Value(regs.get(a(word))).is_undefined(), vm, regs, code, pc, fuel) });
+op!(JumpNullish(vm, regs, code, pc, state, word) { branch!(Value(regs.get(a(word))).is_nullish(), vm, regs, code, pc, state) });
+op!(JumpNotNullish(vm, regs, code, pc, state, word) { branch!(!Value(regs.get(a(word))).is_nullish(), vm, regs, code, pc, state) });
+op!(JumpUndefined(vm, regs, code, pc, state, word) { branch!(Value(regs.get(a(word))).is_undefined(), vm, regs, code, pc, state) });
+op!(JumpNotUndefined(vm, regs, code, pc, state, word) { branch!(!Value(regs.get(a(word))).is_undefined(), vm, regs, code, pc, state) });
 
-op!(Not(vm, regs, code, pc, fuel, word) {
+op!(Not(vm, regs, code, pc, state, word) {
     let x = Value(regs.get(b(word)));
     let truth = match quick_truth(x) {
         Some(truth) => truth,
         None => vm.truth(x),
     };
     regs.set(a(word), Value::boolean(!truth).0);
-    go(vm, regs, code, pc + 4, fuel)
+    step(vm, regs, code, state, 4)
 });
 
 /// An order by operator: jump form, negated jump form, value form.
 macro_rules! order {
     ($($jump:ident $not:ident $value:ident $helper:ident $operator:tt;)*) => {$(
-        op!($jump(vm, regs, code, pc, fuel, word) {
+        op!($jump(vm, regs, code, pc, state, word) {
             let (x, y) = (Value(regs.get(a(word))), Value(regs.get(b(word))));
             if x.is_int() && y.is_int() {
-                branch!(x.as_int_unchecked() $operator y.as_int_unchecked(), vm, regs, code, pc, fuel)
+                branch!(x.as_int_unchecked() $operator y.as_int_unchecked(), vm, regs, code, pc, state)
             }
             if let (Some(x), Some(y)) = (x.as_number(), y.as_number()) {
-                branch!(x $operator y, vm, regs, code, pc, fuel)
+                branch!(x $operator y, vm, regs, code, pc, state)
             }
-            slow(vm, regs, code, pc, fuel, |vm, word| jump_slow(vm, word, Helper::$helper, true))
+            slow(vm, regs, code, state, word, |vm, word| jump_slow(vm, word, Helper::$helper, true))
         });
-        op!($not(vm, regs, code, pc, fuel, word) {
+        op!($not(vm, regs, code, pc, state, word) {
             let (x, y) = (Value(regs.get(a(word))), Value(regs.get(b(word))));
             if x.is_int() && y.is_int() {
-                branch!(!(x.as_int_unchecked() $operator y.as_int_unchecked()), vm, regs, code, pc, fuel)
+                branch!(!(x.as_int_unchecked() $operator y.as_int_unchecked()), vm, regs, code, pc, state)
             }
             if let (Some(x), Some(y)) = (x.as_number(), y.as_number()) {
-                branch!(!(x $operator y), vm, regs, code, pc, fuel)
+                branch!(!(x $operator y), vm, regs, code, pc, state)
             }
-            slow(vm, regs, code, pc, fuel, |vm, word| jump_slow(vm, word, Helper::$helper, false))
+            slow(vm, regs, code, state, word, |vm, word| jump_slow(vm, word, Helper::$helper, false))
         });
-        op!($value(vm, regs, code, pc, fuel, word) {
+        op!($value(vm, regs, code, pc, state, word) {
             let (x, y) = (Value(regs.get(b(word))), Value(regs.get(c(word))));
             if x.is_int() && y.is_int() {
                 regs.set(a(word), Value::boolean(x.as_int_unchecked() $operator y.as_int_unchecked()).0);
-                return go(vm, regs, code, pc + 4, fuel);
+                return step(vm, regs, code, state, 4);
             }
             if let (Some(x), Some(y)) = (x.as_number(), y.as_number()) {
                 regs.set(a(word), Value::boolean(x $operator y).0);
-                return go(vm, regs, code, pc + 4, fuel);
+                return step(vm, regs, code, state, 4);
             }
-            slow(vm, regs, code, pc, fuel, |vm, word| {
+            slow(vm, regs, code, state, word, |vm, word| {
                 let (x, y) = (vm.register(b(word)), vm.register(c(word)));
                 let result = if x.is_object() || y.is_object() { vm.help(Helper::$helper, &[x, y])? } else { Value::boolean(compare(vm, Helper::$helper, x, y)?) };
                 vm.set_register(a(word), result);
@@ -228,24 +229,24 @@ fn quick_equal(x: Value, y: Value) -> Option<bool> {
 
 macro_rules! strict {
     ($($jump:ident $value:ident $sense:literal;)*) => {$(
-        op!($jump(vm, regs, code, pc, fuel, word) {
+        op!($jump(vm, regs, code, pc, state, word) {
             let (x, y) = (Value(regs.get(a(word))), Value(regs.get(b(word))));
             if let Some(equal) = quick_equal(x, y) {
-                branch!(equal == $sense, vm, regs, code, pc, fuel)
+                branch!(equal == $sense, vm, regs, code, pc, state)
             }
-            slow(vm, regs, code, pc, fuel, |vm, word| {
+            slow(vm, regs, code, state, word, |vm, word| {
                 let truth = strictly_equal(vm, vm.register(a(word)), vm.register(b(word)))?;
                 jump_if(vm, truth, $sense);
                 Ok(())
             })
         });
-        op!($value(vm, regs, code, pc, fuel, word) {
+        op!($value(vm, regs, code, pc, state, word) {
             let (x, y) = (Value(regs.get(b(word))), Value(regs.get(c(word))));
             if let Some(equal) = quick_equal(x, y) {
                 regs.set(a(word), Value::boolean(equal == $sense).0);
-                return go(vm, regs, code, pc + 4, fuel);
+                return step(vm, regs, code, state, 4);
             }
-            slow(vm, regs, code, pc, fuel, |vm, word| {
+            slow(vm, regs, code, state, word, |vm, word| {
                 let truth = strictly_equal(vm, vm.register(b(word)), vm.register(c(word)))?;
                 vm.set_register(a(word), Value::boolean(truth == $sense));
                 Ok(())
@@ -261,24 +262,24 @@ strict! {
 
 macro_rules! loose {
     ($($jump:ident $value:ident $sense:literal;)*) => {$(
-        op!($jump(vm, regs, code, pc, fuel, word) {
+        op!($jump(vm, regs, code, pc, state, word) {
             let (x, y) = (Value(regs.get(a(word))), Value(regs.get(b(word))));
             if x.is_number() && y.is_number() || x.is_object() && y.is_object() {
                 if let Some(equal) = quick_equal(x, y) {
-                    branch!(equal == $sense, vm, regs, code, pc, fuel)
+                    branch!(equal == $sense, vm, regs, code, pc, state)
                 }
             }
-            slow(vm, regs, code, pc, fuel, |vm, word| jump_compare(vm, vm.register(a(word)), vm.register(b(word)), Helper::Equal, $sense))
+            slow(vm, regs, code, state, word, |vm, word| jump_compare(vm, vm.register(a(word)), vm.register(b(word)), Helper::Equal, $sense))
         });
-        op!($value(vm, regs, code, pc, fuel, word) {
+        op!($value(vm, regs, code, pc, state, word) {
             let (x, y) = (Value(regs.get(b(word))), Value(regs.get(c(word))));
             if x.is_number() && y.is_number() || x.is_object() && y.is_object() {
                 if let Some(equal) = quick_equal(x, y) {
                     regs.set(a(word), Value::boolean(equal == $sense).0);
-                    return go(vm, regs, code, pc + 4, fuel);
+                    return step(vm, regs, code, state, 4);
                 }
             }
-            slow(vm, regs, code, pc, fuel, |vm, word| {
+            slow(vm, regs, code, state, word, |vm, word| {
                 let (x, y) = (vm.register(b(word)), vm.register(c(word)));
                 if needs_help(Helper::Equal, x, y) {
                     if !$sense {
@@ -302,15 +303,15 @@ loose! {
 
 macro_rules! order_int {
     ($($jump:ident $helper:ident $operator:tt $sense:literal;)*) => {$(
-        op!($jump(vm, regs, code, pc, fuel, word) {
+        op!($jump(vm, regs, code, pc, state, word) {
             let x = Value(regs.get(a(word)));
             if x.is_int() {
-                branch!((x.as_int_unchecked() $operator imm16(word)) == $sense, vm, regs, code, pc, fuel)
+                branch!((x.as_int_unchecked() $operator imm16(word)) == $sense, vm, regs, code, pc, state)
             }
             if let Some(x) = x.as_number() {
-                branch!((x $operator f64::from(imm16(word))) == $sense, vm, regs, code, pc, fuel)
+                branch!((x $operator f64::from(imm16(word))) == $sense, vm, regs, code, pc, state)
             }
-            slow(vm, regs, code, pc, fuel, |vm, word| jump_compare(vm, vm.register(a(word)), Value::int(imm16(word)), Helper::$helper, $sense))
+            slow(vm, regs, code, state, word, |vm, word| jump_compare(vm, vm.register(a(word)), Value::int(imm16(word)), Helper::$helper, $sense))
         });
     )*};
 }
@@ -322,24 +323,24 @@ order_int! {
     JumpNotGreaterInt Greater > false;
 }
 
-op!(JumpStrictEqualInt(vm, regs, code, pc, fuel, word) {
+op!(JumpStrictEqualInt(vm, regs, code, pc, state, word) {
     let x = Value(regs.get(a(word)));
-    branch!(x == Value::int(imm16(word)) || x.as_number() == Some(f64::from(imm16(word))), vm, regs, code, pc, fuel)
+    branch!(x == Value::int(imm16(word)) || x.as_number() == Some(f64::from(imm16(word))), vm, regs, code, pc, state)
 });
 
-op!(JumpStrictNotEqualInt(vm, regs, code, pc, fuel, word) {
+op!(JumpStrictNotEqualInt(vm, regs, code, pc, state, word) {
     let x = Value(regs.get(a(word)));
-    branch!(!(x == Value::int(imm16(word)) || x.as_number() == Some(f64::from(imm16(word)))), vm, regs, code, pc, fuel)
+    branch!(!(x == Value::int(imm16(word)) || x.as_number() == Some(f64::from(imm16(word)))), vm, regs, code, pc, state)
 });
 
-op!(TypeOf(vm, regs, code, pc, fuel, word) {
+op!(TypeOf(vm, regs, code, pc, state, word) {
     let name = vm.type_of(Value(regs.get(b(word))));
     regs.set(a(word), Value::string(name).0);
-    go(vm, regs, code, pc + 4, fuel)
+    step(vm, regs, code, state, 4)
 });
 
-op!(InstanceOf(vm, regs, code, pc, fuel, word) {
-    slow(vm, regs, code, pc, fuel, |vm, word| {
+op!(InstanceOf(vm, regs, code, pc, state, word) {
+    slow(vm, regs, code, state, word, |vm, word| {
         let (x, class) = (vm.register(b(word)), vm.register(c(word)));
         let result = vm.instance_of(x, class)?;
         vm.set_register(a(word), result);
@@ -347,8 +348,8 @@ op!(InstanceOf(vm, regs, code, pc, fuel, word) {
     })
 });
 
-op!(In(vm, regs, code, pc, fuel, word) {
-    slow(vm, regs, code, pc, fuel, |vm, word| {
+op!(In(vm, regs, code, pc, state, word) {
+    slow(vm, regs, code, state, word, |vm, word| {
         let (key, object) = (vm.register(b(word)), vm.register(c(word)));
         if !object.is_object() {
             return vm.type_error("Cannot use 'in' operator to search for a key in a primitive value");

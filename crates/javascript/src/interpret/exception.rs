@@ -1,22 +1,22 @@
 //! Throwing, unwinding, and the policy when memory runs out.
 
 use super::{Exit, Flow, a, op};
-use crate::bytecode::{Op, frame};
+use crate::bytecode::frame;
 use crate::heap::memory::SHARED;
 use crate::heap::{Kind, Pause, Result, Signal};
 use crate::value::Value;
 use crate::vm::{Entry, Realm, Vm, code};
 
-op!(Throw(vm, regs, region, pc, fuel, word) {
+op!(Throw(vm, regs, region, pc, state, word) {
     vm.pc = pc;
-    vm.fuel = fuel;
+    vm.fuel = super::fuel(state);
     let value = Value(regs.get(a(word)));
     super::throw(vm, value)
 });
 
-op!(Halt(vm, regs, region, pc, fuel, word) {
+op!(Halt(vm, regs, region, pc, state, word) {
     vm.pc = pc;
-    vm.fuel = fuel;
+    vm.fuel = super::fuel(state);
     vm.exit(Exit::Value(Value(regs.get(a(word)))))
 });
 

@@ -87,12 +87,12 @@ slow_op!(InitialYield(vm, word) {
     }
 });
 
-op!(Yield(vm, regs, region, pc, fuel, word) {
-    slow(vm, regs, region, pc, fuel, yield_value)
+op!(Yield(vm, regs, region, pc, state, word) {
+    slow(vm, regs, region, state, word, yield_value)
 });
 
-op!(YieldRaw(vm, regs, region, pc, fuel, word) {
-    slow(vm, regs, region, pc, fuel, yield_value)
+op!(YieldRaw(vm, regs, region, pc, state, word) {
+    slow(vm, regs, region, state, word, yield_value)
 });
 
 /// Leaves the body with a value; it goes on after this instruction.

@@ -3,7 +3,7 @@
 //! Three registers: iterator (undefined once exhausted, or while `next` runs), next method, engine's own. For an array
 //! whose iteration nobody changed: the array, a hole, the index.
 
-use super::{Flow, a, b, c, go, op, slow, slow_op};
+use super::{Flow, a, b, c, step, op, slow, slow_op};
 use crate::bytecode::Op;
 use crate::heap::object::Own;
 use crate::heap::shape::attribute;
@@ -13,8 +13,8 @@ use crate::library::Helper;
 use crate::value::Value;
 use crate::vm::{Entry, Realm, Vm};
 
-op!(GetIterator(vm, regs, code, pc, fuel, word) {
-    slow(vm, regs, code, pc, fuel, |vm, word| {
+op!(GetIterator(vm, regs, code, pc, state, word) {
+    slow(vm, regs, code, state, word, |vm, word| {
         let source = vm.register(b(word));
         if vm.is_pristine_array(source) {
             vm.set_register(a(word), source);
@@ -30,7 +30,7 @@ op!(GetIterator(vm, regs, code, pc, fuel, word) {
     })
 });
 
-op!(IteratorNext(vm, regs, code, pc, fuel, word) {
+op!(IteratorNext(vm, regs, code, pc, state, word) {
     let base = b(word);
     if Value(regs.get(base.wrapping_add(1))).is_hole() {
         let array = Value(regs.get(base));
@@ -41,15 +41,15 @@ op!(IteratorNext(vm, regs, code, pc, fuel, word) {
                 if !value.is_hole() {
                     regs.set(a(word), value.0);
                     regs.set(base.wrapping_add(2), Value::int(index as i32 + 1).0);
-                    return go(vm, regs, code, pc + 8, fuel);
+                    return step(vm, regs, code, state, 8);
                 }
             } else {
                 regs.set(base, Value::UNDEFINED.0);
-                return go(vm, regs, code, (pc + 8).wrapping_add(code.load_u32(pc + 4) << 2), fuel);
+                return step(vm, regs, code, state.wrapping_add(8), (code.load_u32(pc + 4) << 2) as i32);
             }
         }
     }
-    slow(vm, regs, code, pc, fuel, |vm, word| {
+    slow(vm, regs, code, state, word, |vm, word| {
         if vm.iterate(a(word), b(word))? {
             let distance = vm.extension(1);
             vm.next = vm.next.wrapping_add(distance << 2);
@@ -163,8 +163,8 @@ slow_op!(GetIteratorMethod(vm, word) {
     Ok(())
 });
 
-op!(ForInStart(vm, regs, code, pc, fuel, word) {
-    slow(vm, regs, code, pc, fuel, |vm, word| {
+op!(ForInStart(vm, regs, code, pc, state, word) {
+    slow(vm, regs, code, state, word, |vm, word| {
         let source = vm.register(b(word));
         vm.set_register(a(word).wrapping_add(2), Value::ZERO);
         if source.is_nullish() {
@@ -190,8 +190,8 @@ op!(ForInStart(vm, regs, code, pc, fuel, word) {
     })
 });
 
-op!(ForInNext(vm, regs, code, pc, fuel, word) {
-    slow(vm, regs, code, pc, fuel, |vm, word| {
+op!(ForInNext(vm, regs, code, pc, state, word) {
+    slow(vm, regs, code, state, word, |vm, word| {
         let base = b(word);
         let list = vm.register(base).payload();
         let object = vm.register(base.wrapping_add(1));

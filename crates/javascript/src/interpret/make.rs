@@ -1,7 +1,7 @@
 //! Making objects, functions, classes; conversions that make objects or strings.
 
-use super::{Flow, a, b, c, go, op, slow, slow_op};
-use crate::bytecode::{Op, frame, function_flag};
+use super::{Flow, a, b, c, step, op, slow, slow_op};
+use crate::bytecode::{frame, function_flag};
 use crate::heap::object::Own;
 use crate::heap::shape::attribute;
 use crate::heap::string::Key;
@@ -10,28 +10,30 @@ use crate::library::Helper;
 use crate::value::Value;
 use crate::vm::{Entry, Fault, Realm, Vm, code, function, unit};
 
-op!(NewObject(vm, regs, region, pc, fuel, word) {
+op!(NewObject(vm, regs, region, pc, state, word) {
     let count = word >> 16;
     let slot = if count <= 4 { Realm::OBJECT_SHAPE_4 } else if count <= 8 { Realm::OBJECT_SHAPE_8 } else { Realm::OBJECT_SHAPE_16 };
     let shape = vm.realm_cell(slot);
     if let Ok(object) = vm.heap.object(Kind::Object, shape) {
+        vm.collected_at = 0;
         regs.set(a(word), Value::object(object).0);
-        return go(vm, regs, region, pc + 4, fuel);
+        return step(vm, regs, region, state, 4);
     }
-    slow(vm, regs, region, pc, fuel, |vm, word| {
+    slow(vm, regs, region, state, word, |vm, word| {
         let object = vm.new_object()?;
         vm.set_register(a(word), Value::object(object));
         Ok(())
     })
 });
 
-op!(NewArray(vm, regs, region, pc, fuel, word) {
+op!(NewArray(vm, regs, region, pc, state, word) {
     let shape = vm.realm_cell(Realm::ARRAY_SHAPE);
     if let Ok(array) = vm.heap.array(shape, word >> 16) {
+        vm.collected_at = 0;
         regs.set(a(word), Value::object(array).0);
-        return go(vm, regs, region, pc + 4, fuel);
+        return step(vm, regs, region, state, 4);
     }
-    slow(vm, regs, region, pc, fuel, |vm, word| {
+    slow(vm, regs, region, state, word, |vm, word| {
         let shape = vm.realm_cell(Realm::ARRAY_SHAPE);
         let array = vm.heap.array(shape, word >> 16)?;
         vm.set_register(a(word), Value::object(array));
@@ -39,16 +41,16 @@ op!(NewArray(vm, regs, region, pc, fuel, word) {
     })
 });
 
-op!(ArrayPush(vm, regs, region, pc, fuel, word) {
+op!(ArrayPush(vm, regs, region, pc, state, word) {
     let array = regs.get(a(word)) as u32;
     let length = vm.heap.array_length(array);
     let elements = vm.heap.elements(array);
     if length < vm.heap.high(elements) && vm.heap.is(elements, Kind::Elements) {
         vm.heap.mem.store_u64(elements + 8 + length * 8, regs.get(b(word)));
         vm.heap.set_array_length_field(array, length + 1);
-        return go(vm, regs, region, pc + 4, fuel);
+        return step(vm, regs, region, state, 4);
     }
-    slow(vm, regs, region, pc, fuel, |vm, word| {
+    slow(vm, regs, region, state, word, |vm, word| {
         let value = vm.register(b(word));
         vm.heap.array_push(vm.register(a(word)).payload(), value)?;
         Ok(())
@@ -115,8 +117,8 @@ slow_op!(TemplateObject(vm, word) {
     Ok(())
 });
 
-op!(Closure(vm, regs, region, pc, fuel, word) {
-    slow(vm, regs, region, pc, fuel, |vm, word| {
+op!(Closure(vm, regs, region, pc, state, word) {
+    slow(vm, regs, region, state, word, |vm, word| {
         let index = vm.extension(1);
         let closure = vm.closure(index, None)?;
         vm.set_register(a(word), Value::object(closure));
@@ -479,13 +481,13 @@ slow_op!(CopyProperties(vm, word) {
     Ok(())
 });
 
-op!(ToPropertyKey(vm, regs, region, pc, fuel, word) {
+op!(ToPropertyKey(vm, regs, region, pc, state, word) {
     let x = Value(regs.get(b(word)));
     if x.is_int() || x.is_string() || x.is_symbol() {
         regs.set(a(word), x.0);
-        return go(vm, regs, region, pc + 4, fuel);
+        return step(vm, regs, region, state, 4);
     }
-    slow(vm, regs, region, pc, fuel, |vm, word| {
+    slow(vm, regs, region, state, word, |vm, word| {
         let x = vm.register(b(word));
         let key = if x.is_object() {
             vm.help(Helper::ToPropertyKey, &[x])?
@@ -497,13 +499,13 @@ op!(ToPropertyKey(vm, regs, region, pc, fuel, word) {
     })
 });
 
-op!(ToString(vm, regs, region, pc, fuel, word) {
+op!(ToString(vm, regs, region, pc, state, word) {
     let x = Value(regs.get(b(word)));
     if x.is_string() {
         regs.set(a(word), x.0);
-        return go(vm, regs, region, pc + 4, fuel);
+        return step(vm, regs, region, state, 4);
     }
-    slow(vm, regs, region, pc, fuel, |vm, word| {
+    slow(vm, regs, region, state, word, |vm, word| {
         let x = vm.register(b(word));
         let text = if x.is_object() { vm.help(Helper::ToString, &[x])? } else { Value::string(vm.to_string_primitive(x)?) };
         vm.set_register(a(word), text);
@@ -517,21 +519,21 @@ slow_op!(ToObject(vm, word) {
     Ok(())
 });
 
-op!(RequireObjectCoercible(vm, regs, region, pc, fuel, word) {
+op!(RequireObjectCoercible(vm, regs, region, pc, state, word) {
     if !Value(regs.get(a(word))).is_nullish() {
-        return go(vm, regs, region, pc + 4, fuel);
+        return step(vm, regs, region, state, 4);
     }
-    slow(vm, regs, region, pc, fuel, |vm, word| {
+    slow(vm, regs, region, state, word, |vm, word| {
         let what = if vm.register(a(word)).is_undefined() { "undefined" } else { "null" };
         vm.type_error(&format!("Cannot destructure '{what}' as it is {what}."))
     })
 });
 
-op!(RequireObject(vm, regs, region, pc, fuel, word) {
+op!(RequireObject(vm, regs, region, pc, state, word) {
     if Value(regs.get(a(word))).is_object() {
-        return go(vm, regs, region, pc + 4, fuel);
+        return step(vm, regs, region, state, 4);
     }
-    slow(vm, regs, region, pc, fuel, |vm, word| {
+    slow(vm, regs, region, state, word, |vm, word| {
         let value = vm.register(a(word));
         let text = if value.is_symbol() { "Symbol()".to_owned() } else {
             let text = vm.to_string_primitive(value)?;

@@ -58,41 +58,84 @@ pub(crate) type Flow<'a> = std::result::Result<std::convert::Infallible, Left>;
 #[cfg(any(debug_assertions, miri, target_arch = "wasm32"))]
 pub(crate) type Flow<'a> = std::result::Result<State<'a>, Left>;
 
-/// Registers, code, pc, fuel between two instructions.
+/// Fuel left (upper half) and pc (lower half): one addition pays for an instruction and goes to it. Signed, a negative
+/// one means that the slice cannot pay.
+pub(crate) type Place = u64;
+
+/// Registers, code, place and instruction word.
 #[allow(dead_code)]
-pub(crate) type State<'a> = (Registers<'a>, Region<'a>, u32, i64);
+pub(crate) type State<'a> = (Registers<'a>, Region<'a>, Place, u32);
 
-type Handler = for<'a, 'b> fn(&'b mut Vm<'a>, Registers<'a>, Region<'a>, u32, i64) -> Flow<'a>;
+type Handler = for<'a, 'b> fn(&'b mut Vm<'a>, Registers<'a>, Region<'a>, Place, u32) -> Flow<'a>;
 
-/// Goes on with the instruction at `pc`.
+/// One unit of fuel in a place.
+const UNIT: u64 = 1 << 32;
+
+// Paying on the way to an instruction needs no look at which one it is.
+const _: () = {
+    let mut i = 0;
+    while i < ROWS.len() {
+        assert!(ROWS[i].fuel == 1);
+        i += 1;
+    }
+};
+
+/// Goes on at a place whose instruction is paid for.
 #[cfg(not(any(debug_assertions, miri, target_arch = "wasm32")))]
 #[inline(always)]
-fn go<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, pc: u32, fuel: i64) -> Flow<'a> {
-    HANDLERS[usize::from(code.load_u8(pc))](vm, regs, code, pc, fuel)
+fn dispatch<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, state: Place) -> Flow<'a> {
+    let word = code.load_u32(state as u32);
+    HANDLERS[usize::from(word as u8)](vm, regs, code, state, word)
 }
 
 #[cfg(any(debug_assertions, miri, target_arch = "wasm32"))]
 #[inline(always)]
-fn go<'a>(_vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, pc: u32, fuel: i64) -> Flow<'a> {
-    Ok((regs, code, pc, fuel))
+fn dispatch<'a>(_vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, state: Place) -> Flow<'a> {
+    let word = code.load_u32(state as u32);
+    Ok((regs, code, state, word))
 }
 
-/// Declares the function of an instruction: `op!(Name(vm, regs, code, pc, fuel, word) { .. })`. The fuel is paid already.
+/// Goes on `distance` bytes further, and pays for it.
+///
+/// A distance of at most 2^31 either way cannot gain fuel in the long run, whatever a corrupted heap jumps to: what a carry
+/// out of pc gives, the way back takes.
+#[inline(always)]
+pub(super) fn step<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, state: Place, distance: i32) -> Flow<'a> {
+    let state = state.wrapping_add((i64::from(distance) as u64).wrapping_sub(UNIT));
+    if (state as i64) < 0 {
+        return out_of_fuel(vm, regs, code, state);
+    }
+    dispatch(vm, regs, code, state)
+}
+
+/// Goes on at `pc`, in another function perhaps, and pays for it.
+#[inline(always)]
+pub(super) fn enter<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, state: Place, pc: u32) -> Flow<'a> {
+    let state = (state & !(UNIT - 1) | u64::from(pc)).wrapping_sub(UNIT);
+    if (state as i64) < 0 {
+        return out_of_fuel(vm, regs, code, state);
+    }
+    dispatch(vm, regs, code, state)
+}
+
+/// Fuel left, as the machine keeps it.
+#[inline(always)]
+pub(super) fn fuel(state: Place) -> i64 {
+    (state as i64) >> 32
+}
+
+/// Declares the function of an instruction: `op!(Name(vm, regs, code, pc, state, word) { .. })`. The fuel is paid already.
 macro_rules! op {
-    ($name:ident($vm:ident, $regs:ident, $code:ident, $pc:ident, $fuel:ident, $word:ident) $body:block) => {
+    ($name:ident($vm:ident, $regs:ident, $code:ident, $pc:ident, $state:ident, $word:ident) $body:block) => {
         #[allow(non_snake_case, unused_variables)]
         pub(super) fn $name<'a>(
             $vm: &mut Vm<'a>,
             $regs: ::memory::Registers<'a>,
             $code: ::memory::Region<'a>,
-            $pc: u32,
-            $fuel: i64,
+            $state: u64,
+            $word: u32,
         ) -> Flow<'a> {
-            let $fuel = $fuel - crate::interpret::price(Op::$name);
-            if $fuel < 0 {
-                return crate::interpret::out_of_fuel($vm, $regs, $code, $pc, $fuel + crate::interpret::price(Op::$name));
-            }
-            let $word = $code.load_u32($pc);
+            let $pc = $state as u32;
             $body
         }
     };
@@ -101,12 +144,11 @@ macro_rules! op {
 /// Declares an instruction that has no fast path: `slow_op!(Name(vm, word) { .. Ok(()) })`.
 macro_rules! slow_op {
     ($name:ident($vm:ident, $word:ident) $body:block) => {
-        op!($name(vm, regs, code, pc, fuel, word) {
-            #[cold]
+        op!($name(vm, regs, code, pc, state, word) {
             #[inline(never)]
             #[allow(unused_variables)]
             fn work($vm: &mut Vm<'_>, $word: u32) -> crate::heap::Result<()> $body
-            crate::interpret::slow(vm, regs, code, pc, fuel, work)
+            crate::interpret::slow(vm, regs, code, state, word, work)
         });
     };
 }
@@ -114,10 +156,6 @@ macro_rules! slow_op {
 pub(super) use op;
 #[allow(unused_imports)]
 pub(super) use slow_op;
-
-pub(super) const fn price(op: Op) -> i64 {
-    ROWS[op as usize].fuel as i64
-}
 
 /// Bytes of an instruction.
 pub(super) const fn width(op: Op) -> u32 {
@@ -151,62 +189,129 @@ pub(super) const fn imm8(word: u32) -> i32 {
     word as i32 >> 24
 }
 
+/// The instruction at the place was to be paid and could not be.
 #[cold]
 #[inline(never)]
-fn out_of_fuel<'a>(vm: &mut Vm<'a>, _regs: Registers<'a>, _code: Region<'a>, pc: u32, fuel: i64) -> Flow<'a> {
-    vm.pc = pc;
-    vm.fuel = fuel;
+fn out_of_fuel<'a>(vm: &mut Vm<'a>, _regs: Registers<'a>, _code: Region<'a>, state: Place) -> Flow<'a> {
+    vm.pc = state as u32;
+    vm.fuel = fuel(state) + 1;
     vm.exit(Exit::Slice)
 }
 
 /// The work of a slow path. Its result goes to the register `a` of the instruction unless it does so itself.
 pub(crate) type Work = for<'a, 'b> fn(&'b mut Vm<'a>, u32) -> Result<()>;
 
-/// Runs a slow path of the instruction at `pc`, `width` bytes long, and goes on. A pushed frame delivers to register `a`.
+/// Runs a slow path of the instruction at `pc` and goes on behind it. A pushed frame delivers to register `a`.
 #[inline(always)]
-pub(super) fn slow<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, pc: u32, fuel: i64, work: Work) -> Flow<'a> {
+pub(super) fn slow<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, state: Place, word: u32, work: Work) -> Flow<'a> {
     // Through the machine: one argument more would not fit the registers, and the call would be no jump.
     vm.work = work;
-    slow_work(vm, regs, code, pc, fuel)
+    slow_work(vm, regs, code, state, word)
 }
+
+/// Bytes of instructions by opcode; at least one word.
+static WIDTHS: [u8; 256] = {
+    let mut widths = [4; 256];
+    let mut i = 0;
+    while i < ROWS.len() {
+        widths[i] = ROWS[i].words() as u8 * 4;
+        i += 1;
+    }
+    widths
+};
 
 #[cold]
 #[inline(never)]
-fn slow_work<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, pc: u32, fuel: i64) -> Flow<'a> {
+fn slow_work<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, state: Place, word: u32) -> Flow<'a> {
     let work = vm.work;
-    let word = code.load_u32(pc);
-    let row = &ROWS[usize::from(word as u8) % ROWS.len()];
+    let pc = state as u32;
     vm.pc = pc;
-    vm.next = pc + row.words() as u32 * 4;
-    vm.fuel = fuel;
+    vm.next = pc.wrapping_add(u32::from(WIDTHS[usize::from(word as u8)]));
+    vm.fuel = fuel(state);
     vm.destination = a(word);
     vm.entry = crate::vm::Entry::Call;
     let result = work(vm, word);
+    go_on(vm, code, pc, result)
+}
+
+/// The same for the work of a native, whose result goes to the register `a`.
+#[inline(never)]
+pub(super) fn native_work<'a>(
+    vm: &mut Vm<'a>,
+    _regs: Registers<'a>,
+    code: Region<'a>,
+    state: Place,
+    word: u32,
+    work: impl FnOnce(&mut Vm<'a>, u32) -> Result<Value>,
+) -> Flow<'a> {
+    let pc = state as u32;
+    vm.pc = pc;
+    vm.next = pc.wrapping_add(u32::from(WIDTHS[usize::from(word as u8)]));
+    vm.fuel = fuel(state);
+    vm.destination = a(word);
+    vm.entry = crate::vm::Entry::Call;
+    let result = match work(vm, word) {
+        Ok(value) => {
+            vm.set_register(a(word), value);
+            Ok(())
+        }
+        Err(signal) => Err(signal),
+    };
+    go_on(vm, code, pc, result)
+}
+
+/// Goes on after a slow path.
+#[inline(always)]
+fn go_on<'a>(vm: &mut Vm<'a>, code: Region<'a>, pc: u32, result: Result<()>) -> Flow<'a> {
     let fuel = vm.fuel.saturating_sub(std::mem::take(&mut vm.heap.debt) as i64);
     match result {
         Ok(()) => {
             vm.collected_at = 0;
-            go(vm, regs, code, vm.next, fuel)
+            // The stack may have moved.
+            let regs = vm.heap.mem.window(vm.fp);
+            match payable(fuel) {
+                Some(fuel) => enter(vm, regs, code, fuel, vm.next),
+                None => slice_ends(vm, vm.next, fuel),
+            }
         }
         Err(Signal::Called) => {
             vm.collected_at = 0;
             reload(vm, fuel)
         }
-        Err(signal) => signalled(vm, pc, fuel, i64::from(row.fuel), signal),
+        Err(signal) => signalled(vm, pc, fuel, signal),
     }
+}
+
+/// The upper half of a place, if there is fuel for at least one instruction. More than a slice ever holds is cut off.
+#[inline(always)]
+fn payable(fuel: i64) -> Option<Place> {
+    (fuel > 0).then(|| (fuel.min(i64::from(i32::MAX)) as u64) << 32)
+}
+
+#[cold]
+#[inline(never)]
+fn slice_ends<'a>(vm: &mut Vm<'a>, pc: u32, fuel: i64) -> Flow<'a> {
+    vm.pc = pc;
+    vm.fuel = fuel;
+    vm.exit(Exit::Slice)
 }
 
 /// Goes on where the machine says.
 #[inline(always)]
 pub(super) fn reload<'a>(vm: &mut Vm<'a>, fuel: i64) -> Flow<'a> {
     let (regs, code, pc) = (vm.heap.mem.window(vm.fp), vm.heap.mem.code(vm.pc), vm.pc);
-    go(vm, regs, code, pc, fuel)
+    match payable(fuel) {
+        Some(fuel) => enter(vm, regs, code, fuel, pc),
+        None => slice_ends(vm, pc, fuel),
+    }
 }
 
 /// Deals with what is no plain result.
 #[cold]
 #[inline(never)]
-pub(super) fn signalled<'a>(vm: &mut Vm<'a>, pc: u32, fuel: i64, price: i64, signal: Signal) -> Flow<'a> {
+pub(super) fn signalled<'a>(vm: &mut Vm<'a>, pc: u32, fuel: i64, signal: Signal) -> Flow<'a> {
+    // What does not complete is not paid: the instruction runs again and pays again.
+    let price = 1;
     vm.fuel = fuel;
     if let Signal::ThrowAt(value) = signal {
         return throw(vm, value);
@@ -224,7 +329,6 @@ pub(super) fn signalled<'a>(vm: &mut Vm<'a>, pc: u32, fuel: i64, price: i64, sig
         }
         Signal::Collect(bytes) => match vm.make_room(bytes) {
             Ok(()) => {
-                // The instruction runs again and pays again.
                 let fuel = vm.fuel.saturating_add(price);
                 reload(vm, fuel)
             }
@@ -294,9 +398,9 @@ mod all {
 
 crate::for_each_instruction!(handlers);
 
-fn invalid<'a>(vm: &mut Vm<'a>, _regs: Registers<'a>, _code: Region<'a>, pc: u32, fuel: i64) -> Flow<'a> {
-    vm.pc = pc;
-    vm.fuel = fuel;
+fn invalid<'a>(vm: &mut Vm<'a>, _regs: Registers<'a>, _code: Region<'a>, state: Place, _word: u32) -> Flow<'a> {
+    vm.pc = state as u32;
+    vm.fuel = fuel(state);
     vm.exit(Exit::Pause(Pause::Internal))
 }
 
@@ -321,7 +425,7 @@ fn run_from(vm: &mut Vm<'_>, fuel: i64) -> Exit {
     let mut flow = reload(vm, fuel);
     loop {
         match flow {
-            Ok((regs, code, pc, fuel)) => flow = HANDLERS[usize::from(code.load_u8(pc))](vm, regs, code, pc, fuel),
+            Ok((regs, code, state, word)) => flow = HANDLERS[usize::from(word as u8)](vm, regs, code, state, word),
             Err(Left) => return vm.exit,
         }
     }

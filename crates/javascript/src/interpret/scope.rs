@@ -1,7 +1,6 @@
 //! Globals, and scopes searched by name.
 
-use super::{Flow, a, b, go, op, slow, slow_op};
-use crate::bytecode::Op;
+use super::{Flow, a, b, step, op, slow, slow_op};
 use crate::heap::object::Own;
 use crate::heap::shape::attribute;
 use crate::heap::string::Key;
@@ -20,28 +19,28 @@ fn cached<'a>(vm: &Vm<'a>, code: memory::Region<'a>, pc: u32) -> Option<u64> {
     (value != Value::UNINITIALISED.0).then_some(value)
 }
 
-op!(GetGlobal(vm, regs, code, pc, fuel, word) {
+op!(GetGlobal(vm, regs, code, pc, state, word) {
     if let Some(value) = cached(vm, code, pc) {
         regs.set(a(word), value);
-        return go(vm, regs, code, pc + 16, fuel);
+        return step(vm, regs, code, state, 16);
     }
-    slow(vm, regs, code, pc, fuel, |vm, word| get_global(vm, word, true))
+    slow(vm, regs, code, state, word, |vm, word| get_global(vm, word, true))
 });
 
-op!(GetGlobalOrUndefined(vm, regs, code, pc, fuel, word) {
+op!(GetGlobalOrUndefined(vm, regs, code, pc, state, word) {
     if let Some(value) = cached(vm, code, pc) {
         regs.set(a(word), value);
-        return go(vm, regs, code, pc + 16, fuel);
+        return step(vm, regs, code, state, 16);
     }
-    slow(vm, regs, code, pc, fuel, |vm, word| get_global(vm, word, false))
+    slow(vm, regs, code, state, word, |vm, word| get_global(vm, word, false))
 });
 
-op!(SetGlobal(vm, regs, code, pc, fuel, word) {
+op!(SetGlobal(vm, regs, code, pc, state, word) {
     if cached(vm, code, pc).is_some() {
         vm.heap.mem.store_u64(code.load_u32(pc + 8), regs.get(a(word)));
-        return go(vm, regs, code, pc + 16, fuel);
+        return step(vm, regs, code, state, 16);
     }
-    slow(vm, regs, code, pc, fuel, set_global)
+    slow(vm, regs, code, state, word, set_global)
 });
 
 fn get_global(vm: &mut Vm<'_>, word: u32, required: bool) -> Result<()> {
@@ -81,6 +80,9 @@ fn get_global(vm: &mut Vm<'_>, word: u32, required: bool) -> Result<()> {
 
 fn fill(vm: &mut Vm<'_>, address: u32) {
     let pc = vm.pc;
+    if pc & crate::heap::memory::SHARED != 0 {
+        return;
+    }
     vm.heap.mem.store_u32(pc + 8, address);
     vm.heap.mem.store_u32(pc + 12, vm.heap.epoch);
 }
@@ -215,8 +217,8 @@ slow_op!(DeclareInScope(vm, word) {
     Ok(())
 });
 
-op!(JumpUnlessInScope(vm, regs, code, pc, fuel, word) {
-    slow(vm, regs, code, pc, fuel, |vm, word| {
+op!(JumpUnlessInScope(vm, regs, code, pc, state, word) {
+    slow(vm, regs, code, state, word, |vm, word| {
         let name = vm.key_at(1);
         let object = vm.register(a(word));
         let distance = vm.extension(2);

@@ -42,7 +42,7 @@
   of(...items) {
     const length = items.length;
     const array = %isConstructor(this) ? new this(length) : %newArray(length);
-    for (let i = 0; i < length; i++) %createDataProperty(array, `${i}`, items[i]);
+    for (let i = 0; i < length; i++) %createDataProperty(array, i, items[i]);
     array.length = length;
     return array;
   },
@@ -54,7 +54,7 @@
       const array = %isConstructor(this) ? new this() : [];
       let k = 0;
       for (const item of %iterableOf(items, method)) {
-        %createDataProperty(array, `${k}`, mapper === undefined ? item : %call(mapper, self, item, k));
+        %createDataProperty(array, k, mapper === undefined ? item : %call(mapper, self, item, k));
         k++;
       }
       array.length = k;
@@ -63,7 +63,7 @@
     const source = %toObject(items);
     const length = %lengthOf(source);
     const array = %isConstructor(this) ? new this(length) : %newArray(length);
-    for (let k = 0; k < length; k++) %createDataProperty(array, `${k}`, mapper === undefined ? source[k] : %call(mapper, self, source[k], k));
+    for (let k = 0; k < length; k++) %createDataProperty(array, k, mapper === undefined ? source[k] : %call(mapper, self, source[k], k));
     array.length = length;
     return array;
   },
@@ -93,10 +93,10 @@
       if (spread) {
         const length = %lengthOf(item);
         if (n + length > 9007199254740991) %typeError("array too long");
-        for (let k = 0; k < length; k++, n++) if (k in item) %createDataProperty(out, `${n}`, item[k]);
+        for (let k = 0; k < length; k++, n++) if (k in item) %createDataProperty(out, n, item[k]);
       } else {
         if (n >= 9007199254740991) %typeError("array too long");
-        %createDataProperty(out, `${n++}`, item);
+        %createDataProperty(out, n++, item);
       }
     }
     out.length = n;
@@ -143,7 +143,7 @@
     let n = 0;
     for (let k = 0; k < length; k++) if (k in o) {
       const item = o[k];
-      if (%call(f, self, item, k, o)) %createDataProperty(out, `${n++}`, item);
+      if (%call(f, self, item, k, o)) %createDataProperty(out, n++, item);
     }
     return out;
   },
@@ -227,7 +227,7 @@
     const o = %toObject(this), length = %lengthOf(o);
     %callback(f);
     const out = %arraySpecies(o, length);
-    for (let k = 0; k < length; k++) if (k in o) %createDataProperty(out, `${k}`, %call(f, self, o[k], k, o));
+    for (let k = 0; k < length; k++) if (k in o) %createDataProperty(out, k, %call(f, self, o[k], k, o));
     return out;
   },
   pop() {
@@ -301,7 +301,7 @@
     const from = %relative(start, length, 0), to = %relative(end, length, length);
     const out = %arraySpecies(o, to > from ? to - from : 0);
     let n = 0;
-    for (let k = from; k < to; k++, n++) if (k in o) %createDataProperty(out, `${n}`, o[k]);
+    for (let k = from; k < to; k++, n++) if (k in o) %createDataProperty(out, n, o[k]);
     out.length = n;
     return out;
   },
@@ -324,7 +324,7 @@
     if (count > length - from) count = length - from;
     if (length + items.length - count > 9007199254740991) %typeError("array too long");
     const out = %arraySpecies(o, count);
-    for (let k = 0; k < count; k++) if (from + k in o) %createDataProperty(out, `${k}`, o[from + k]);
+    for (let k = 0; k < count; k++) if (from + k in o) %createDataProperty(out, k, o[from + k]);
     out.length = count;
     const add = items.length;
     if (add < count) {
@@ -427,7 +427,7 @@
     let item = source[k];
     if (f !== undefined) item = %call(f, self, item, k, source);
     if (depth > 0 && %isArrayLike(item)) n = %flatten(out, item, %lengthOf(item), n, depth - 1, undefined, undefined);
-    else %createDataProperty(out, `${n++}`, item);
+    else %createDataProperty(out, n++, item);
   }
   return n;
 });
@@ -461,13 +461,36 @@
     }
     if (pairs) for (let i = 0; i < count; i++) from[i] = from[i][1];
   } else {
-    for (let width = 1; width < count; width *= 2) {
+    // Runs of eight by insertion, then merged.
+    for (let start = 0; start < count; start += 8) {
+      const end = start + 8 < count ? start + 8 : count;
+      for (let i = start + 1; i < end; i++) {
+        const x = from[i];
+        let j = i - 1;
+        while (j >= start && +compare(from[j], x) > 0) { from[j + 1] = from[j]; j--; }
+        from[j + 1] = x;
+      }
+    }
+    for (let width = 8; width < count; width *= 2) {
       for (let start = 0; start < count; start += 2 * width) {
-        let a = start, middle = start + width < count ? start + width : count, b = middle, end = start + 2 * width < count ? start + 2 * width : count;
-        for (let k = start; k < end; k++) {
-          if (a < middle && (b >= end || !(+compare(from[a], from[b]) > 0))) to[k] = from[a++];
-          else to[k] = from[b++];
+        const middle = start + width < count ? start + width : count, end = middle + width < count ? middle + width : count;
+        let a = start, b = middle, k = start;
+        if (a < middle && b < end) {
+          let x = from[a], y = from[b];
+          for (;;) {
+            if (+compare(x, y) > 0) {
+              to[k++] = y;
+              if (++b >= end) break;
+              y = from[b];
+            } else {
+              to[k++] = x;
+              if (++a >= middle) break;
+              x = from[a];
+            }
+          }
         }
+        while (a < middle) to[k++] = from[a++];
+        while (b < end) to[k++] = from[b++];
       }
       const swap = from; from = to; to = swap;
     }

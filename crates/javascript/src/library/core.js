@@ -183,6 +183,7 @@
   return %callLeaf(number, self, list);
 });
 %define("createDataProperty", function (target, key, value) {
+  if (typeof key === "number") key = `${key}`;
   if (!%defineProperty(target, key, { __proto__: null, value, writable: true, enumerable: true, configurable: true })) %typeError("Cannot create property");
 });
 

@@ -334,6 +334,8 @@ fn install(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
                 let value = if vm.heap.is_kind(value, Kind::Function) {
                     fix_name(vm, value, key, "")?;
                     let number = vm.host.registry.number(&unique);
+                    let (method, cell) = (vm.key_text(key)?, vm.code_of(value));
+                    super::shortcut::attach(vm, target, &method, cell);
                     register(vm, value, number)?
                 } else {
                     value
@@ -382,6 +384,8 @@ fn define(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
     let name = vm.heap.text(a.get(vm, 0).payload())?;
     let number = vm.host.registry.number(&name);
     let value = a.get(vm, 1);
+    let cell = vm.code_of(value);
+    super::shortcut::attach(vm, 0, &name, cell);
     register(vm, value, number)
 }
 

@@ -1,10 +1,13 @@
 //! JSON: reading in one pass with a stack of its own, and quoting.
 
 use super::{Arguments, Leaf, Native};
+use super::shortcut::{Builder, number_text};
+use crate::heap::object::Own;
+use crate::heap::shape::attribute;
 use crate::heap::string::{Flat, Key};
-use crate::heap::{Result, Signal};
+use crate::heap::{Kind, Result, Signal, atoms, flag};
 use crate::value::Value;
-use crate::vm::{Fault, Vm};
+use crate::vm::{Fault, Realm, Vm};
 
 const fn leaf(name: &'static str, leaf: Leaf) -> Native {
     Native { target: "", name, length: 0, convert: "", leaf }
@@ -40,6 +43,199 @@ pub(super) const NATIVES: &[Native] = &[
         vm.heap.string16(&out).map(Value::string)
     }),
 ];
+
+/// What a value leaves in the text.
+enum Written {
+    Text,
+    /// Nothing: undefined, functions, symbols.
+    Nothing,
+    /// Only script can tell.
+    Unclear,
+}
+
+/// Nesting up to which the shortcut goes by itself.
+const DEPTH: u32 = 200;
+
+struct Writer {
+    out: Builder,
+    gap: Option<Flat>,
+    work: u64,
+}
+
+impl Writer {
+    fn line(&mut self, vm: &Vm<'_>, depth: u32) {
+        if let Some(gap) = self.gap {
+            self.out.unit(0x0a);
+            for _ in 0..depth {
+                self.out.flat(vm, gap);
+            }
+        }
+    }
+
+    fn quote(&mut self, vm: &mut Vm<'_>, string: u32) -> Result<()> {
+        let flat = vm.heap.flat(string)?;
+        self.work += u64::from(flat.length / 8);
+        self.out.unit(0x22);
+        let plain = |unit: u16| unit >= 0x20 && unit != 0x22 && unit != 0x5c && unit & 0xf800 != 0xd800;
+        if (0..flat.length).all(|i| plain(vm.heap.unit(flat, i))) {
+            self.out.flat(vm, flat);
+        } else {
+            for i in 0..flat.length {
+                let unit = vm.heap.unit(flat, i);
+                let lone = match unit & 0xfc00 {
+                    0xd800 => i + 1 >= flat.length || vm.heap.unit(flat, i + 1) & 0xfc00 != 0xdc00,
+                    0xdc00 => i == 0 || vm.heap.unit(flat, i - 1) & 0xfc00 != 0xd800,
+                    _ => false,
+                };
+                match unit {
+                    0x22 => self.out.ascii(b"\\\""),
+                    0x5c => self.out.ascii(b"\\\\"),
+                    0x08 => self.out.ascii(b"\\b"),
+                    0x0c => self.out.ascii(b"\\f"),
+                    0x0a => self.out.ascii(b"\\n"),
+                    0x0d => self.out.ascii(b"\\r"),
+                    0x09 => self.out.ascii(b"\\t"),
+                    unit if unit < 0x20 || lone => self.out.ascii(format!("\\u{unit:04x}").as_bytes()),
+                    unit => self.out.unit(unit),
+                }
+            }
+        }
+        self.out.unit(0x22);
+        Ok(())
+    }
+
+    fn value(&mut self, vm: &mut Vm<'_>, value: Value, depth: u32) -> Result<Written> {
+        self.work += 1;
+        if self.work >= 256 {
+            vm.charge(std::mem::take(&mut self.work))?;
+            if self.out.len() as u64 > u64::from(vm.heap.cap) {
+                return Ok(Written::Unclear);
+            }
+        }
+        if value.is_string() {
+            self.quote(vm, value.payload())?;
+        } else if let Some(n) = value.as_number() {
+            if n.is_finite() { number_text(&mut self.out, value, n) } else { self.out.ascii(b"null") }
+        } else if value == Value::NULL {
+            self.out.ascii(b"null");
+        } else if value == Value::TRUE {
+            self.out.ascii(b"true");
+        } else if value == Value::FALSE {
+            self.out.ascii(b"false");
+        } else if value.is_undefined() || value.is_symbol() || value.is_native() {
+            return Ok(Written::Nothing);
+        } else if !value.is_object_cell() || depth >= DEPTH {
+            return Ok(Written::Unclear);
+        } else {
+            let object = value.payload();
+            return match vm.heap.kind(object) {
+                Kind::Array => self.array(vm, value, depth),
+                Kind::Object => self.object(vm, object, depth),
+                Kind::Function if matches!(vm.heap.own(object, Key::Name(atoms::TO_JSON)), Own::Absent) => Ok(Written::Nothing),
+                _ => Ok(Written::Unclear),
+            };
+        }
+        Ok(Written::Text)
+    }
+
+    fn array(&mut self, vm: &mut Vm<'_>, value: Value, depth: u32) -> Result<Written> {
+        let Some(array) = super::shortcut::plain(vm, value) else { return Ok(Written::Unclear) };
+        let length = vm.heap.array_length(array);
+        self.out.unit(0x5b);
+        for i in 0..length {
+            if i > 0 {
+                self.out.unit(0x2c);
+            }
+            self.line(vm, depth + 1);
+            let item = vm.heap.dense(array, i);
+            match self.value(vm, if item.is_hole() { Value::UNDEFINED } else { item }, depth + 1)? {
+                Written::Text => {}
+                Written::Nothing => self.out.ascii(b"null"),
+                Written::Unclear => return Ok(Written::Unclear),
+            }
+        }
+        if length > 0 {
+            self.line(vm, depth);
+        }
+        self.out.unit(0x5d);
+        Ok(Written::Text)
+    }
+
+    fn object(&mut self, vm: &mut Vm<'_>, object: u32, depth: u32) -> Result<Written> {
+        let proto = vm.heap.proto(object);
+        if vm.heap.flags(object) & flag::EXOTIC != 0
+            || vm.heap.elements(object) != 0
+            || proto != 0 && proto != vm.realm_cell(Realm::OBJECT_PROTOTYPE)
+        {
+            return Ok(Written::Unclear);
+        }
+        let shape = vm.heap.shape(object);
+        self.out.unit(0x7b);
+        let mut some = false;
+        for (key, info) in vm.heap.shape_list(shape) {
+            if key == atoms::TO_JSON || info as u8 & attribute::ACCESSOR != 0 {
+                return Ok(Written::Unclear);
+            }
+            if info as u8 & attribute::ENUMERABLE == 0 || vm.heap.is_symbol_name(key) {
+                continue;
+            }
+            let value = vm.heap.value(vm.heap.slot_address(object, shape, info >> 8));
+            if value.is_undefined() || value.is_symbol() {
+                continue;
+            }
+            if value.is_object() && vm.is_callable(value) {
+                if value.is_object_cell() {
+                    return Ok(Written::Unclear);
+                }
+                continue;
+            }
+            if some {
+                self.out.unit(0x2c);
+            }
+            some = true;
+            self.line(vm, depth + 1);
+            self.quote(vm, key)?;
+            self.out.unit(0x3a);
+            if self.gap.is_some() {
+                self.out.unit(0x20);
+            }
+            match self.value(vm, value, depth + 1)? {
+                Written::Text => {}
+                Written::Nothing | Written::Unclear => return Ok(Written::Unclear),
+            }
+        }
+        if some {
+            self.line(vm, depth);
+        }
+        self.out.unit(0x7d);
+        Ok(Written::Text)
+    }
+}
+
+/// Shortcut of `%jsonWrite(holder, key, value, replacer, list, gap, indent, stack)`: a whole text at once, as long as it is made
+/// of plain arrays and objects that nobody gave a `toJSON`.
+pub(super) fn write(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Value>> {
+    let (replacer, list, gap, indent) = (a.get(vm, 3), a.get(vm, 4), a.get(vm, 5), a.get(vm, 6));
+    let plain = replacer.is_undefined() && list.is_undefined() && gap.is_string() && indent == Value::string(atoms::EMPTY);
+    let stack = a.get(vm, 7);
+    let proto = vm.realm_cell(Realm::ARRAY_PROTOTYPE);
+    if !plain
+        || !vm.heap.is_kind(stack, Kind::Array)
+        || vm.heap.array_length(stack.payload()) != 0
+        || vm.find(proto, Key::Name(atoms::TO_JSON))?.is_some()
+    {
+        return Ok(None);
+    }
+    let gap = vm.heap.flat(gap.payload())?;
+    let mut writer = Writer { out: Builder::default(), gap: (gap.length > 0).then_some(gap), work: 0 };
+    let value = a.get(vm, 2);
+    let written = writer.value(vm, value, 0)?;
+    vm.charge(writer.work)?;
+    match written {
+        Written::Text => writer.out.finish(vm).map(Some),
+        Written::Nothing | Written::Unclear => Ok(None),
+    }
+}
 
 struct Reader {
     text: Flat,

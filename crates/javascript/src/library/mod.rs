@@ -22,6 +22,7 @@ pub(crate) mod number;
 pub(crate) mod object;
 pub(crate) mod pattern;
 pub(crate) mod promise;
+pub(crate) mod shortcut;
 pub(crate) mod string;
 pub(crate) mod typed;
 pub(crate) mod world;

@@ -2,8 +2,10 @@
 //!
 //! Fields of a pattern object: source (string), flags (string), program (a Raw cell, made at the first match).
 
+use super::shortcut::Builder;
 use super::{Arguments, Leaf, Native};
 use crate::heap::memory::Memory;
+use crate::heap::object::Own;
 use crate::heap::shape::attribute;
 use crate::heap::string::{Flat, Key};
 use crate::heap::{Kind, Pause, Result, Signal, atoms};
@@ -187,10 +189,27 @@ impl<const W: bool> Text for Units<'_, W> {
 
 /// (pattern, text, from, sticky): null, or the groups' starts and ends by turns, -1 for those that took no part.
 fn exec(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
-    let program = ready(vm, a.get(vm, 0))?;
-    let flat = vm.heap.flat(a.get(vm, 1).payload())?;
     let from = a.get(vm, 2).as_index().unwrap_or(0);
     let sticky = a.get(vm, 3) == Value::TRUE;
+    let (pattern, text) = (a.get(vm, 0), a.get(vm, 1));
+    let Some(groups) = find(vm, pattern, text, from, sticky)? else { return Ok(Value::NULL) };
+    let list: Vec<Value> = groups
+        .into_iter()
+        .flat_map(|group| match group {
+            Some((start, end)) => [Value::unsigned(start), Value::unsigned(end)],
+            None => [Value::int(-1), Value::int(-1)],
+        })
+        .collect();
+    vm.array_of(&list).map(Value::object)
+}
+
+/// Where a group matched, if it took part.
+type Group = Option<(u32, u32)>;
+
+/// Looks for a match from `from` on: the groups, the whole match first.
+fn find(vm: &mut Vm<'_>, pattern: Value, text: Value, from: u32, sticky: bool) -> Result<Option<Vec<Group>>> {
+    let program = ready(vm, pattern)?;
+    let flat = vm.heap.flat(text.payload())?;
     let code = words(vm, program);
     let mut store = Arena::new(vm.heap.cap.saturating_sub(vm.heap.used()) / 4);
     let mut fuel = u64::try_from(vm.fuel.max(0).saturating_add(vm.reserve)).unwrap_or(0);
@@ -205,15 +224,9 @@ fn exec(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
     match step {
         Step::Matched => {
             let groups = Header(code).groups();
-            let list: Vec<Value> = (0..groups)
-                .flat_map(|i| match group(&store, i, flat.length) {
-                    Some((start, end)) => [Value::unsigned(start), Value::unsigned(end)],
-                    None => [Value::int(-1), Value::int(-1)],
-                })
-                .collect();
-            vm.array_of(&list).map(Value::object)
+            Ok(Some((0..groups).map(|i| group(&store, i, flat.length)).collect()))
         }
-        Step::Failed => Ok(Value::NULL),
+        Step::Failed => Ok(None),
         Step::OutOfFuel => {
             vm.fuel = vm.fuel.saturating_add((before - fuel) as i64);
             Err(Signal::Stop(Pause::Fuel))
@@ -221,6 +234,305 @@ fn exec(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
         Step::OutOfMemory => Err(Signal::Collect(vm.heap.cap)),
         Step::Corrupt => Err(Signal::Stop(Pause::Internal)),
     }
+}
+
+/// RegExpBuiltinExec of a pattern without named groups and indices whose lastIndex is a plain small number. The outer `None`:
+/// it is not so; the inner one: no match.
+fn builtin(vm: &mut Vm<'_>, pattern: Value, text: Value) -> Result<Option<Option<Vec<Group>>>> {
+    if !vm.heap.is_kind(pattern, Kind::Pattern) || !text.is_string() {
+        return Ok(None);
+    }
+    let flags = vm.heap.value(pattern.payload() + 24).payload();
+    let (mut global, mut sticky) = (false, false);
+    for i in 0..vm.heap.string_length(flags).min(8) {
+        match vm.heap.unit_of_flat(flags, i).map(u32::from).and_then(char::from_u32) {
+            Some('g') => global = true,
+            Some('y') => sticky = true,
+            Some('d') | None => return Ok(None),
+            _ => {}
+        }
+    }
+    let own = vm.heap.own(pattern.payload(), Key::Name(atoms::LAST_INDEX));
+    let Own::Data { address, attributes: attribute::WRITABLE } = own else { return Ok(None) };
+    let Some(last) = vm.heap.value(address).as_int().filter(|&last| last >= 0) else { return Ok(None) };
+    let program = ready(vm, pattern)?;
+    if Header(words(vm, program)).names().next().is_some() {
+        return Ok(None);
+    }
+    let from = if global || sticky { last as u32 } else { 0 };
+    let found = if from > vm.heap.string_length(text.payload()) { None } else { find(vm, pattern, text, from, sticky)? };
+    Ok(Some(found))
+}
+
+/// Sets lastIndex as a match or its failure asks for: the last step, after all that may want room.
+fn move_on(vm: &mut Vm<'_>, pattern: Value, found: Option<(u32, u32)>) {
+    let flags = vm.heap.value(pattern.payload() + 24).payload();
+    let letters = (0..vm.heap.string_length(flags).min(8)).filter_map(|i| vm.heap.unit_of_flat(flags, i));
+    if letters.into_iter().any(|letter| letter == u16::from(b'g') || letter == u16::from(b'y'))
+        && let Own::Data { address, .. } = vm.heap.own(pattern.payload(), Key::Name(atoms::LAST_INDEX))
+    {
+        vm.heap.set_value(address, Value::unsigned(found.map_or(0, |(_, end)| end)));
+    }
+}
+
+/// The result array of exec, or null.
+fn result(vm: &mut Vm<'_>, pattern: Value, text: Value) -> Result<Option<Value>> {
+    let Some(found) = builtin(vm, pattern, text)? else { return Ok(None) };
+    let Some(groups) = found else {
+        move_on(vm, pattern, None);
+        return Ok(Some(Value::NULL));
+    };
+    let mut list = Vec::with_capacity(groups.len());
+    for group in &groups {
+        list.push(match group {
+            Some((start, end)) => Value::string(vm.heap.substring(text.payload(), *start, *end)?),
+            None => Value::UNDEFINED,
+        });
+    }
+    let array = vm.array_of(&list)?;
+    let slots = vm.heap.values(Kind::Slots, 3, Value::UNDEFINED)?;
+    vm.heap.mem.store_u32(array + 8, slots);
+    let whole = groups.first().copied().flatten();
+    let start = whole.map_or(0, |(start, _)| start);
+    for (name, value) in [(atoms::INDEX, Value::unsigned(start)), (atoms::INPUT, text), (atoms::GROUPS, Value::UNDEFINED)] {
+        vm.heap.add(array, Key::Name(name), value, attribute::PLAIN)?;
+    }
+    move_on(vm, pattern, whole);
+    Ok(Some(Value::object(array)))
+}
+
+/// Is `exec` of the pattern the library's?
+fn exec_is_intrinsic(vm: &mut Vm<'_>, pattern: Value) -> Result<bool> {
+    if !vm.heap.is_kind(pattern, Kind::Pattern) {
+        return Ok(false);
+    }
+    match vm.find(pattern.payload(), Key::Name(atoms::EXEC))? {
+        Some((_, Own::Data { address, .. })) => {
+            let exec = vm.heap.value(address);
+            Ok(super::shortcut::is_intrinsic(vm, exec, "REGEXP_PROTOTYPE", "exec"))
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Shortcut of `%patternBuiltinExec(pattern, text)`.
+pub(super) fn builtin_exec(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Value>> {
+    let (pattern, text) = (a.get(vm, 0), a.get(vm, 1));
+    result(vm, pattern, text)
+}
+
+/// Shortcut of `pattern.exec(text)`.
+pub(super) fn builtin_exec_method(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Value>> {
+    let (pattern, text) = (a.this(vm), a.get(vm, 0));
+    result(vm, pattern, text)
+}
+
+/// Shortcut of `%patternExec(pattern, text)`.
+pub(super) fn exec_or_none(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Value>> {
+    let (pattern, text) = (a.get(vm, 0), a.get(vm, 1));
+    if exec_is_intrinsic(vm, pattern)? { result(vm, pattern, text) } else { Ok(None) }
+}
+
+/// Shortcut of `pattern.test(text)`.
+pub(super) fn test(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Value>> {
+    let (pattern, text) = (a.this(vm), a.get(vm, 0));
+    if !exec_is_intrinsic(vm, pattern)? {
+        return Ok(None);
+    }
+    let Some(found) = builtin(vm, pattern, text)? else { return Ok(None) };
+    let whole = found.as_ref().and_then(|groups| groups.first().copied().flatten());
+    move_on(vm, pattern, whole);
+    Ok(Some(Value::boolean(found.is_some())))
+}
+
+/// A pattern whose methods and flags are the library's own, and what it is: global, sticky, by code points.
+fn pristine(vm: &Vm<'_>, pattern: Value) -> Option<(bool, bool, bool)> {
+    if !vm.heap.is_kind(pattern, Kind::Pattern) {
+        return None;
+    }
+    let (object, proto) = (pattern.payload(), vm.realm_cell(Realm::REGEXP_PROTOTYPE));
+    let constructor = vm.class(Realm::REGEXP_PROTOTYPE as u32);
+    let shape = vm.heap.shape(object);
+    if vm.heap.proto(object) != proto
+        || vm.heap.is_dictionary(shape)
+        || vm.heap.shape_count(shape) != 1
+        || !super::shortcut::untouched(vm, proto)
+        || !constructor.is_object_cell()
+        || !super::shortcut::untouched(vm, constructor.payload())
+    {
+        return None;
+    }
+    let flags = vm.heap.value(object + 24).payload();
+    let has = |letter: u8| (0..vm.heap.string_length(flags).min(8)).any(|i| vm.heap.unit_of_flat(flags, i) == Some(u16::from(letter)));
+    Some((has(b'g'), has(b'y'), has(b'u') || has(b'v')))
+}
+
+/// All matches of a pattern from the start, as a global one finds them; `None` if only script can tell.
+fn all_matches(vm: &mut Vm<'_>, pattern: Value, text: Value) -> Result<Option<Vec<Vec<Group>>>> {
+    let program = ready(vm, pattern)?;
+    if Header(words(vm, program)).names().next().is_some() {
+        return Ok(None);
+    }
+    let length = vm.heap.string_length(text.payload());
+    let (mut from, mut all, mut held) = (0, Vec::new(), 0u64);
+    while from <= length {
+        let Some(groups) = find(vm, pattern, text, from, false)? else { break };
+        let Some((start, end)) = groups.first().copied().flatten() else { break };
+        from = if end == start { end + 1 } else { end };
+        held += 48 + groups.len() as u64 * 12;
+        if held > u64::from(vm.heap.cap) {
+            return Ok(None);
+        }
+        vm.heap.debt += 4;
+        all.push(groups);
+    }
+    Ok(Some(all))
+}
+
+/// Shortcut of `pattern[Symbol.replace](text, replacement)` with a text as replacement.
+pub(super) fn replace_method(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Value>> {
+    let (pattern, text, replacement) = (a.this(vm), a.get(vm, 0), a.get(vm, 1));
+    let Some((true, false, false)) = pristine(vm, pattern) else { return Ok(None) };
+    if !text.is_string() || !replacement.is_string() {
+        return Ok(None);
+    }
+    let Some(all) = all_matches(vm, pattern, text)? else { return Ok(None) };
+    let (source, with) = (vm.heap.flat(text.payload())?, vm.heap.flat(replacement.payload())?);
+    let part = |from: u32, to: u32| Flat { at: source.at.wrapping_add(from << u32::from(source.wide)), length: to.saturating_sub(from), wide: source.wide };
+    let simple = (0..with.length).all(|i| vm.heap.unit(with, i) != u16::from(b'$'));
+    let mut out = Builder::default();
+    let mut next = 0;
+    for groups in &all {
+        let (start, end) = groups.first().copied().flatten().unwrap_or_default();
+        out.flat(vm, part(next, start));
+        if simple {
+            out.flat(vm, with);
+        } else {
+            substitute(vm, &mut out, with, groups, source, &part);
+        }
+        next = end;
+        vm.heap.debt += u64::from(with.length / 16);
+        if out.len() > vm.heap.cap as usize {
+            return Ok(None);
+        }
+    }
+    out.flat(vm, part(next, source.length));
+    vm.charge(out.len() as u64 / 32)?;
+    let result = out.finish(vm)?;
+    move_on(vm, pattern, None);
+    Ok(Some(result))
+}
+
+/// GetSubstitution without named groups.
+fn substitute(vm: &Vm<'_>, out: &mut Builder, with: Flat, groups: &[Group], source: Flat, part: &impl Fn(u32, u32) -> Flat) {
+    let (start, end) = groups.first().copied().flatten().unwrap_or_default();
+    let unit = |i: u32| if i < with.length { u32::from(vm.heap.unit(with, i)) } else { 0 };
+    let digit = |i: u32| char::from_u32(unit(i)).and_then(|c| c.to_digit(10));
+    let mut i = 0;
+    while i < with.length {
+        if unit(i) != u32::from(b'$') {
+            out.unit(unit(i) as u16);
+            i += 1;
+            continue;
+        }
+        match char::from_u32(unit(i + 1)) {
+            Some('$') => out.unit(u16::from(b'$')),
+            Some('&') => out.flat(vm, part(start, end)),
+            Some('`') => out.flat(vm, part(0, start)),
+            Some('\'') => out.flat(vm, part(end, source.length)),
+            Some('0'..='9') => {
+                let one = digit(i + 1).unwrap_or(0) as usize;
+                let two = digit(i + 2).map(|second| one * 10 + second as usize);
+                let (number, used) = match two {
+                    Some(two) if (1..groups.len()).contains(&two) => (two, 3),
+                    _ => (one, 2),
+                };
+                if (1..groups.len()).contains(&number) {
+                    if let Some((from, to)) = groups[number] {
+                        out.flat(vm, part(from, to));
+                    }
+                } else {
+                    out.unit(u16::from(b'$'));
+                    i += 1;
+                    continue;
+                }
+                i += used;
+                continue;
+            }
+            _ => {
+                out.unit(u16::from(b'$'));
+                i += 1;
+                continue;
+            }
+        }
+        i += 2;
+    }
+}
+
+/// Shortcut of `pattern[Symbol.match](text)`.
+pub(super) fn match_method(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Value>> {
+    let (pattern, text) = (a.this(vm), a.get(vm, 0));
+    if !text.is_string() {
+        return Ok(None);
+    }
+    match pristine(vm, pattern) {
+        Some((false, ..)) => return result(vm, pattern, text),
+        Some((true, false, false)) => {}
+        _ => return Ok(None),
+    }
+    let Some(all) = all_matches(vm, pattern, text)? else { return Ok(None) };
+    let mut list = Vec::with_capacity(all.len());
+    for groups in &all {
+        let (start, end) = groups.first().copied().flatten().unwrap_or_default();
+        list.push(Value::string(vm.heap.substring(text.payload(), start, end)?));
+    }
+    let answer = if list.is_empty() { Value::NULL } else { Value::object(vm.array_of(&list)?) };
+    move_on(vm, pattern, None);
+    Ok(Some(answer))
+}
+
+/// Shortcut of `pattern[Symbol.split](text)`.
+pub(super) fn split_method(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Value>> {
+    let (pattern, text) = (a.this(vm), a.get(vm, 0));
+    let Some((_, false, false)) = pristine(vm, pattern) else { return Ok(None) };
+    if !text.is_string() || !a.get(vm, 1).is_undefined() {
+        return Ok(None);
+    }
+    let length = vm.heap.string_length(text.payload());
+    let mut parts = Vec::new();
+    if length == 0 {
+        if find(vm, pattern, text, 0, true)?.is_none() {
+            parts.push(text);
+        }
+        return vm.array_of(&parts).map(|list| Some(Value::object(list)));
+    }
+    let (mut last, mut from) = (0, 0);
+    while from < length {
+        let Some(groups) = find(vm, pattern, text, from, false)? else { break };
+        let Some((start, end)) = groups.first().copied().flatten() else { break };
+        if start >= length {
+            break;
+        }
+        if end == last {
+            from = start + 1;
+            continue;
+        }
+        parts.push(Value::string(vm.heap.substring(text.payload(), last, start)?));
+        for group in &groups[1..] {
+            parts.push(match group {
+                Some((from, to)) => Value::string(vm.heap.substring(text.payload(), *from, *to)?),
+                None => Value::UNDEFINED,
+            });
+        }
+        if parts.len() as u64 * 16 > u64::from(vm.heap.cap) {
+            return Ok(None);
+        }
+        vm.heap.debt += 4;
+        last = end;
+        from = if end == start { end + 1 } else { end };
+    }
+    parts.push(Value::string(vm.heap.substring(text.payload(), last, length)?));
+    vm.array_of(&parts).map(|list| Some(Value::object(list)))
 }
 
 fn run<T: Text>(code: Words<'_>, text: T, from: u32, sticky: bool, store: &mut Arena, fuel: &mut u64) -> Step {

@@ -294,7 +294,7 @@ fn matches(vm: &Vm<'_>, text: Flat, needle: Flat, at: u32) -> bool {
     (0..needle.length).all(|i| vm.heap.unit(text, at + i) == vm.heap.unit(needle, i))
 }
 
-fn find(vm: &mut Vm<'_>, text: Flat, needle: Flat, from: u32) -> Result<Option<u32>> {
+pub(super) fn find(vm: &mut Vm<'_>, text: Flat, needle: Flat, from: u32) -> Result<Option<u32>> {
     if needle.length > text.length || from > text.length - needle.length {
         return Ok(None);
     }
@@ -304,6 +304,29 @@ fn find(vm: &mut Vm<'_>, text: Flat, needle: Flat, from: u32) -> Result<Option<u
     let last = text.length - needle.length;
     let first = vm.heap.unit(needle, 0);
     let mut at = from;
+    if !text.wide && first < 256 {
+        // The first byte is looked for in pieces of the text.
+        let mut piece = [0u8; 256];
+        while at <= last {
+            let count = (last - at + 1).min(256) as usize;
+            vm.heap.mem.read_into(text.at.wrapping_add(at), &mut piece[..count]);
+            vm.heap.debt += count as u64 / 32;
+            for hit in memchr::memchr_iter(first as u8, &piece[..count]) {
+                let start = at + hit as u32;
+                let same = (1..needle.length).take_while(|&i| vm.heap.unit(text, start + i) == vm.heap.unit(needle, i)).count() as u32 + 1;
+                vm.heap.debt += u64::from(same / 16);
+                if same == needle.length {
+                    return Ok(Some(start));
+                }
+            }
+            at += count as u32;
+            if vm.heap.debt > 4096 {
+                let debt = std::mem::take(&mut vm.heap.debt);
+                vm.charge(debt)?;
+            }
+        }
+        return Ok(None);
+    }
     let mut work = 0u64;
     while at <= last {
         if vm.heap.unit(text, at) == first {
