@@ -112,7 +112,9 @@ pub(crate) fn case(source: &mut impl Source) -> Case {
         regions.push((0, 0x800, Permission::ReadWrite));
     }
     let shift = source.once_in(6);
-    let start = CODE + source.below(0x40) * 2 + u32::from(shift);
+    // Now and then across the end of a page, which is watched for changes by itself.
+    let page = if source.once_in(3) { 0x1000 - source.below(0x200) * 2 } else { 0 };
+    let start = CODE + page + source.below(0x40) * 2 + u32::from(shift);
     let code = code(source, start, writable);
     let mut data = Vec::new();
     for _ in 0..64 {
@@ -300,14 +302,15 @@ fn straight(source: &mut impl Source, bytes: &mut Vec<u8>) {
                 push(bytes, op, a, b, 0);
             }
             9 => {
-                // A rotation the way a compiler writes it.
+                // A rotation the way a compiler writes it, and what only looks like one.
                 let count = source.below(33);
                 let (x, y) = (2 + source.below(6) as u8, 8 + source.below(6) as u8);
                 push(bytes, Op::Mov, x, a, 0);
                 push(bytes, Op::Mov, y, a, 0);
                 push(bytes, Op::LdiL, 14, 0, count);
                 push(bytes, Op::Lshr, x, 14, 0);
-                push(bytes, Op::LdiL, 14, 0, 32 - count);
+                let rest = if source.once_in(4) { source.below(33) } else { 32 - count };
+                push(bytes, Op::LdiL, 14, 0, rest);
                 push(bytes, Op::Ashl, y, 14, 0);
                 push(bytes, source.pick(&[Op::Or, Op::Xor, Op::Or]), x, y, 0);
             }
