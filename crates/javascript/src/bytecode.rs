@@ -293,8 +293,8 @@ macro_rules! for_each_instruction {
             ToNumber AB [] 1;
             /// R[a] = ToNumeric(R[b]) (the old value of a postfix ++)
             ToNumeric AB [] 1;
-            /// R[a] = ToPropertyKey(R[b])
-            ToPropertyKey AB [] 1;
+            /// R[a] = ToPropertyKey(R[b]), after a TypeError if c is not 0 and R[c] is undefined or null
+            ToPropertyKey ABC [] 1;
             /// R[a] = ToString(R[b])
             ToString AB [] 1;
             /// R[a] = ToObject(R[b])

@@ -512,7 +512,16 @@ impl<'a> Vm<'a> {
                 }
                 _ => String::new(),
             };
-            let (name, message) = (part(atoms::NAME), part(atoms::MESSAGE));
+            let (mut name, message) = (part(atoms::NAME), part(atoms::MESSAGE));
+            if name.is_empty()
+                && let Ok(Some((_, crate::heap::object::Own::Data { address, .. }))) =
+                    self.find(value.payload(), Key::Name(atoms::CONSTRUCTOR))
+            {
+                // An error of the guest's own making: its class tells most.
+                let code = self.code_of(self.heap.value(address));
+                let class = self.heap.mem.load_u32(code + crate::vm::code::NAME);
+                name = if code == 0 { String::new() } else { self.heap.text(class).unwrap_or_default() };
+            }
             return format!("{name}: {message}");
         }
         match self.to_string_primitive(value) {

@@ -118,7 +118,7 @@ impl Compiler<'_> {
                 let (plain, done) = (self.label(), self.label());
                 self.jump_if(Op::JumpUndefined, object, plain);
                 self.at(node.start);
-                self.op_key(Op::SetField, object, value, node.a)?;
+                self.set_in_scope(object, value, node.a)?;
                 self.jump(done);
                 self.bind(plain)?;
                 self.store_static(id, value)?;
@@ -164,7 +164,7 @@ impl Compiler<'_> {
             Target::Dynamic { object } => {
                 let (plain, done) = (self.label(), self.label());
                 self.jump_if(Op::JumpUndefined, object, plain);
-                self.op_key(Op::GetField, to, object, node.a)?;
+                self.get_in_scope(to, object, node.a)?;
                 self.jump(done);
                 self.bind(plain)?;
                 self.load_static(id, to, false)?;
@@ -287,11 +287,20 @@ impl Compiler<'_> {
             None => self.temp()?,
         };
         let target = self.prepare_target(node.a, node.b)?;
+        let target = self.key_once(target)?;
         let old = self.temp()?;
         self.load_target(&target, node.a, old)?;
         self.arithmetic(op, value, old, node.b, node.start)?;
         self.store_target(&target, node.a, value)?;
         Ok(value)
+    }
+
+    /// A key that is read and written is converted once.
+    fn key_once(&mut self, target: Target) -> C<Target> {
+        let Target::Element { object, key } = target else { return Ok(target) };
+        let converted = self.temp()?;
+        self.op3(Op::ToPropertyKey, converted, key, object);
+        Ok(Target::Element { object, key: converted })
     }
 
     fn logical_assignment(&mut self, node: Node, op: AssignOp, to: Option<Reg>) -> C<Reg> {
@@ -307,6 +316,7 @@ impl Compiler<'_> {
         let target_node = self.tree.node(node.a);
         let name = if target_node.kind == Kind::Identifier && target_node.flags & flag::PARENTHESISED == 0 { target_node.a } else { NONE };
         let target = self.prepare_target(node.a, node.b)?;
+        let target = self.key_once(target)?;
         let end = self.label();
         self.load_target(&target, node.a, value)?;
         self.jump_if(jump, value, end);
@@ -342,6 +352,7 @@ impl Compiler<'_> {
         };
         let mark = self.frame.next;
         let target = self.prepare_target(node.a, id - 1)?;
+        let target = self.key_once(target)?;
         if prefix || to.is_none() {
             self.load_target(&target, node.a, value)?;
             self.op2(op, value, value);

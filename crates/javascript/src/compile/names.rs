@@ -5,6 +5,7 @@ use super::{C, Captured, Compiler, Place, Reg};
 use crate::bytecode::{Capture, Constant, Op, ScopeName, VariableKind, frame};
 use crate::syntax::Goal;
 use crate::syntax::atoms::{Atom, known};
+use crate::syntax::tree::Kind;
 use crate::syntax::tree::{
     BindingId, BindingKind, FunctionId, NONE, NodeId, ScopeId, ScopeKind, binding_flag, flag, function_flag, scope_flag,
 };
@@ -430,7 +431,8 @@ impl<'a> Compiler<'a> {
         let node = self.tree.node(id);
         let mut objects = Vec::new();
         let named = node.b == NONE || self.is_named(node.b);
-        if node.flags & flag::DYNAMIC != 0 || named && !self.eval_objects.is_empty() {
+        let declared = node.kind == Kind::BindingIdentifier && node.b != NONE && self.is_var_dynamic(node.b);
+        if node.flags & flag::DYNAMIC != 0 || declared || named && !self.eval_objects.is_empty() {
             self.searched(node.b, &mut objects);
             if named && let Some(index) = self.eval_name(self.tree.text(node.a)) {
                 // Only those that lie inside the name's own scope.
@@ -448,7 +450,8 @@ impl<'a> Compiler<'a> {
     /// Whether the identifier must be looked for in objects at run time.
     pub(super) fn is_dynamic(&self, id: NodeId) -> bool {
         let node = self.tree.node(id);
-        (node.flags & flag::DYNAMIC != 0 || !self.eval_objects.is_empty()) && !self.objects_for(id).is_empty()
+        let declared = node.kind == Kind::BindingIdentifier && node.b != NONE;
+        (node.flags & flag::DYNAMIC != 0 || declared || !self.eval_objects.is_empty()) && !self.objects_for(id).is_empty()
     }
 
     /// Puts the object that has the name into `object` and goes to `found`, for each that is searched;
@@ -491,12 +494,58 @@ impl<'a> Compiler<'a> {
             self.jump(done);
             self.bind(found)?;
             self.at(node.start);
-            self.op_key(Op::GetField, to, object, node.a)?;
+            self.get_in_scope(to, object, node.a)?;
             self.bind(done)?;
             self.release(mark);
             return Ok(());
         }
         self.load_static(id, to, or_undefined)
+    }
+
+    /// Asks again whether the object still has the name, as the standard does: the answer is in a register.
+    fn still_in_scope(&mut self, object: Reg, name: Atom) -> C<Reg> {
+        let there = self.temp()?;
+        self.load_text(there, name);
+        self.op3(Op::In, there, there, object);
+        if self.frame.strict {
+            let fine = self.label();
+            self.jump_if(Op::JumpTrue, there, fine);
+            let message = format!("{} is not defined", String::from_utf8_lossy(self.tree.text(name)));
+            let text = self.new_text(message.as_bytes());
+            let constant = self.constant(Constant::Text(text));
+            self.op1(Op::ThrowError, 1);
+            self.word(constant);
+            self.bind(fine)?;
+        }
+        Ok(there)
+    }
+
+    /// Reads a variable from the object that was found to have it.
+    pub(super) fn get_in_scope(&mut self, to: Reg, object: Reg, name: Atom) -> C<()> {
+        let mark = self.frame.next;
+        let there = self.still_in_scope(object, name)?;
+        if self.frame.strict {
+            self.op_key(Op::GetField, to, object, name)?;
+        } else {
+            let (gone, done) = (self.label(), self.label());
+            self.jump_if(Op::JumpFalse, there, gone);
+            self.op_key(Op::GetField, to, object, name)?;
+            self.jump(done);
+            self.bind(gone)?;
+            self.op1(Op::LoadUndefined, to);
+            self.bind(done)?;
+        }
+        self.release(mark);
+        Ok(())
+    }
+
+    /// Assigns a variable of the object that was found to have it.
+    pub(super) fn set_in_scope(&mut self, object: Reg, value: Reg, name: Atom) -> C<()> {
+        let mark = self.frame.next;
+        self.still_in_scope(object, name)?;
+        self.op_key(Op::SetField, object, value, name)?;
+        self.release(mark);
+        Ok(())
     }
 
     pub(super) fn load_static(&mut self, id: NodeId, to: Reg, or_undefined: bool) -> C<()> {

@@ -319,7 +319,8 @@ impl<'a> Heap<'a> {
         crate::number::to_text(number) == text
     }
 
-    fn own_element(&self, object: u32, index: u32) -> Own {
+    /// An own element as it lies there: of mapped arguments the parameter's box.
+    pub(crate) fn own_element(&self, object: u32, index: u32) -> Own {
         let elements = self.elements(object);
         if elements == 0 {
             return Own::Absent;
@@ -368,7 +369,7 @@ impl<'a> Heap<'a> {
         }
     }
 
-    fn is_kind_box(&self, value: Value) -> bool {
+    pub(crate) fn is_kind_box(&self, value: Value) -> bool {
         value.is_object_cell() && self.is(value.payload(), Kind::Box)
     }
 

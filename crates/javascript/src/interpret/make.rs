@@ -490,6 +490,10 @@ op!(ToPropertyKey(vm, regs, region, pc, state, word) {
     slow(vm, regs, region, state, word, |vm, word| {
         let x = vm.register(b(word));
         let key = if x.is_object() {
+            let base = vm.register(c(word));
+            if c(word) != 0 && base.is_nullish() {
+                return vm.nullish_base(base, "get", None);
+            }
             vm.help(Helper::ToPropertyKey, &[x])?
         } else {
             Value::string(vm.to_string_primitive(x)?)

@@ -57,7 +57,14 @@ impl<'a> Vm<'a> {
         let object = self.heap.object(Kind::NativeFunction, shape)?;
         self.heap.mem.store_u32(object + 16, number);
         self.heap.mem.store_u32(object + 20, 1);
-        self.heap.set_flags(object, flag::CALLABLE | flag::LAZY);
+        if self.realm(Realm::THROW_TYPE_ERROR) == Value::native(number) {
+            // %ThrowTypeError% is frozen.
+            self.heap.add(object, Key::Name(atoms::LENGTH), Value::ZERO, 0)?;
+            self.heap.add(object, Key::Name(atoms::NAME), Value::string(atoms::EMPTY), 0)?;
+            self.heap.set_flags(object, flag::CALLABLE | flag::NOT_EXTENSIBLE);
+        } else {
+            self.heap.set_flags(object, flag::CALLABLE | flag::LAZY);
+        }
         self.heap.set_value(table + 8 + index * 8, Value::object(object));
         Ok(object)
     }

@@ -287,15 +287,21 @@ fn define_own_property(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
             } else {
                 let new_w = flag_of(writable, w);
                 let value = if value.is_hole() { old } else { value };
-                if vm.heap.is(object, Kind::Arguments) {
+                let attributes = pack(new_w, new_e, new_c);
+                if let Some(place) = mapped(vm, object, key) {
                     // A mapped parameter takes the value first, and loses its map when it becomes read-only.
-                    let address = vm.heap.writable_address(object, address)?;
+                    let parameter = vm.heap.value(place);
                     vm.heap.set_value(address, value);
+                    let Own::Data { attributes: old, .. } = vm.heap.own(object, key) else { return Ok(Value::FALSE) };
                     if !new_w {
-                        unmap(vm, object, key, value)?;
+                        vm.heap.set_value(place, value);
+                        vm.heap.put(object, key, value, attributes)?;
+                    } else if old != attributes {
+                        vm.heap.put(object, key, parameter, attributes)?;
                     }
+                    return Ok(Value::TRUE);
                 }
-                vm.heap.put(object, key, value, pack(new_w, new_e, new_c))?;
+                vm.heap.put(object, key, value, attributes)?;
             }
             Ok(Value::TRUE)
         }
@@ -326,15 +332,21 @@ fn define_own_property(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
     }
 }
 
+/// Where mapped arguments hold the box of a parameter.
+fn mapped(vm: &Vm<'_>, object: u32, key: Key) -> Option<u32> {
+    match key {
+        Key::Index(index) if vm.heap.is(object, Kind::Arguments) => match vm.heap.own_element(object, index) {
+            Own::Data { address, .. } if vm.heap.is_kind_box(vm.heap.value(address)) => Some(address),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Takes a mapped arguments' element off its parameter.
 fn unmap(vm: &mut Vm<'_>, object: u32, key: Key, value: Value) -> Result<()> {
-    if let Key::Index(index) = key
-        && vm.heap.is(object, Kind::Arguments)
-    {
-        let elements = vm.heap.elements(object);
-        if vm.heap.is(elements, Kind::Elements) && index < vm.heap.high(elements) {
-            vm.heap.set_value(elements + 8 + index * 8, value);
-        }
+    if let Some(place) = mapped(vm, object, key) {
+        vm.heap.set_value(place, value);
     }
     Ok(())
 }
