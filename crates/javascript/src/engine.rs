@@ -70,6 +70,7 @@ impl JavaScript {
     pub fn with_options(mut self, options: Options) -> Self {
         self.options = options;
         self.session.host.eval_enabled = options.eval;
+        self.session.host.typescript = options.typescript;
         self
     }
 
@@ -367,6 +368,7 @@ impl Engine for JavaScript {
         // Answers for the engine's own questions too.
         self.session.host.clock |= name == cell::CLOCK;
         self.session.host.entropy |= name == cell::RANDOM;
+        self.session.host.modules |= name == "import";
         let object = match shape {
             Shape::Value(value) => return self.set_global(name, value),
             Shape::Object { methods, .. } => Some(methods.clone()),

@@ -31,6 +31,7 @@ struct HostState {
     tickets: Vec<(Ticket, u32)>,
     clock: bool,
     entropy: bool,
+    modules: bool,
     inputs: Vec<Input>,
     state: Option<Arc<[u8]>>,
     output: Vec<u8>,
@@ -76,6 +77,7 @@ impl Frozen {
                 tickets: host.tickets.clone(),
                 clock: host.clock,
                 entropy: host.entropy,
+                modules: host.modules,
                 inputs: host.inputs.clone(),
                 state: host.state.clone(),
                 output: host.output.clone(),
@@ -108,6 +110,7 @@ impl Snapshot for Frozen {
         host.tickets = state.tickets;
         host.clock = state.clock;
         host.entropy = state.entropy;
+        host.modules = state.modules;
         host.inputs = state.inputs;
         host.state = state.state;
         host.output = state.output;

@@ -30,13 +30,66 @@ pub(crate) struct Image {
     pub(crate) saved: Saved,
 }
 
-/// The image of this process, built at first use.
+/// The image of this process, built at first use unless it was handed in ready-made.
 pub(crate) fn image() -> &'static Image {
     static IMAGE: OnceLock<Image> = OnceLock::new();
-    IMAGE.get_or_init(|| match build() {
-        Ok(image) => image,
-        Err(message) => unreachable!("the library does not build: {message}"),
+    IMAGE.get_or_init(|| {
+        if let Some(image) = READY.get().and_then(|bytes| Image::read(bytes)) {
+            return image;
+        }
+        match build() {
+            Ok(image) => image,
+            Err(message) => unreachable!("the library does not build: {message}"),
+        }
     })
+}
+
+/// The image that was handed in.
+static READY: OnceLock<&'static [u8]> = OnceLock::new();
+
+/// The library's image as bytes, for [`set_library_image`] in another process of the same version.
+pub fn library_image() -> Vec<u8> {
+    image().write()
+}
+
+/// Hands the library's image in, so that this process need not build it: some milliseconds saved. It must be what
+/// [`library_image`] of this very version made, for it is trusted. Without effect once the first cell was made; an image of
+/// another version of the bytecode is passed over.
+pub fn set_library_image(bytes: &'static [u8]) {
+    let _ = READY.set(bytes);
+}
+
+impl Image {
+    /// Schedule and length of the shared part (u32 each), registers by postcard behind their length (u32), private and shared bytes.
+    fn write(&self) -> Vec<u8> {
+        let mut registers = Vec::new();
+        // Writing to a vector does not fail.
+        let _ = cell::write_header(&mut registers, &self.saved);
+        let shared = self.shared.bytes();
+        let mut out = Vec::new();
+        for length in [crate::bytecode::FUEL_SCHEDULE, registers.len() as u32, self.private.len() as u32, shared.len() as u32] {
+            out.extend_from_slice(&length.to_le_bytes());
+        }
+        out.extend_from_slice(&registers);
+        out.extend_from_slice(&self.private);
+        out.extend_from_slice(shared);
+        out
+    }
+
+    fn read(bytes: &[u8]) -> Option<Image> {
+        let (head, rest) = bytes.split_at_checked(16)?;
+        let word = |i: usize| u32::from_le_bytes([head[i * 4], head[i * 4 + 1], head[i * 4 + 2], head[i * 4 + 3]]);
+        if word(0) != crate::bytecode::FUEL_SCHEDULE {
+            return None;
+        }
+        let (mut registers, rest) = rest.split_at_checked(word(1) as usize)?;
+        let (private, shared) = rest.split_at_checked(word(2) as usize)?;
+        if shared.len() != word(3) as usize {
+            return None;
+        }
+        let saved = cell::read_header(&mut registers).ok()?;
+        Some(Image { shared: SharedImage::new(shared).ok()?, private: private.to_vec(), saved })
+    }
 }
 
 /// Constructors with a prototype: name, realm slot, parent's slot, kind of the prototype object.

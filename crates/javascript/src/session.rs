@@ -204,6 +204,11 @@ impl Session {
             attempt(vm, meter, |vm| {
                 vm.out_of_memory = false;
                 let file = vm.heap.string(file)?;
+                if goal == Goal::Module {
+                    let text = vm.heap.string_wtf8(source)?;
+                    let start = vm.helper(Helper::StartModule);
+                    return vm.begin(start, Value::UNDEFINED, &[Value::string(file), Value::string(text)]);
+                }
                 let request = crate::compile::Request { goal, options, ..Default::default() };
                 let code = vm.compile(source, &request, file)?;
                 let function = vm.function_object(code, None)?;

@@ -426,8 +426,18 @@ pub(crate) fn guest_error(vm: &mut Vm<'_>, value: Value) -> GuestError {
         _ => String::new(),
     };
     let (name, message) = (part(atoms::NAME), part(atoms::MESSAGE));
-    let trace = trace(vm, vm.heap.value(cell + 16));
+    let mut trace = trace(vm, vm.heap.value(cell + 16));
+    if let Some((_, frame)) = vm.host.wrong.take_if(|(error, _)| *error == value) {
+        trace.insert(0, frame);
+    }
     GuestError { name, message, trace }
+}
+
+/// Line and column (in UTF-16 units) of a byte of a source, both from 1.
+pub(crate) fn place(source: &[u8], offset: usize) -> (u32, u32) {
+    let text = String::from_utf8_lossy(&source[..offset.min(source.len())]);
+    let last = text.rfind('\n').map_or(0, |at| at + 1);
+    (text.matches('\n').count() as u32 + 1, text[last..].encode_utf16().count() as u32 + 1)
 }
 
 /// An error's trace in lines and columns.
@@ -454,10 +464,8 @@ pub(crate) fn trace(vm: &mut Vm<'_>, pairs: Value) -> Vec<TraceFrame> {
             let source = vm.heap.mem.load_u32(unit_cell + unit::SOURCE);
             let mut bytes = Vec::new();
             vm.heap.mem.read(source + 8, offset.min(vm.heap.high(source)), &mut bytes);
-            let text = String::from_utf8_lossy(&bytes);
-            let last = text.rfind('\n').map_or(0, |at| at + 1);
-            line = Some(text.matches('\n').count() as u32 + 1);
-            column = Some(text[last..].encode_utf16().count() as u32 + 1);
+            let place = place(&bytes, bytes.len());
+            (line, column) = (Some(place.0), Some(place.1));
         }
         let some = |text: String| (!text.is_empty()).then_some(text);
         frames.push(TraceFrame { function: some(name), file: some(file), line, column, address: None });

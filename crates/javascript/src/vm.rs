@@ -182,6 +182,10 @@ pub(crate) struct Host {
     pub(crate) clock: bool,
     /// The host offers random bytes.
     pub(crate) entropy: bool,
+    /// The host offers modules.
+    pub(crate) modules: bool,
+    /// Everything is TypeScript.
+    pub(crate) typescript: bool,
     /// Microseconds that timers skipped.
     pub(crate) skipped: u64,
     pub(crate) inputs: Vec<cell::Input>,

@@ -56,6 +56,7 @@ impl Kind for ::javascript::JavaScript {
             Bound::At(bytes) => bytes,
             Bound::Unlimited => u64::MAX,
         };
+        ::javascript::set_library_image(::javascript_image::IMAGE);
         Ok(Self::new(memory)?.with_options(*options))
     }
 }

@@ -38,12 +38,14 @@ fn arrows_only_go_down() {
         ("javascript", &["memory", "cell"]),
         // Judges for its tests, by others.
         ("javascript-oracle", &[]),
+        // Its library, made by the engine while this is built.
+        ("javascript-image", &[]),
         ("wasm", &["cell"]),
         ("ruby", &["wasm", "cell"]),
         ("wire", &[]),
         ("agent", &["wire"]),
         ("machine", &["wire", "cell"]),
-        ("oubliette", &["cell", "memory", "moxie", "javascript", "wasm", "ruby", "machine"]),
+        ("oubliette", &["cell", "memory", "moxie", "javascript", "javascript-image", "wasm", "ruby", "machine"]),
         ("cli", &["oubliette", "cell", "moxie", "javascript", "wasm", "ruby", "machine"]),
         ("bench", &["oubliette", "cell", "moxie", "javascript", "wasm", "ruby", "machine"]),
     ];

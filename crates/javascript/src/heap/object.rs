@@ -273,7 +273,7 @@ impl<'a> Heap<'a> {
                         let writable = if flags & flag::LENGTH_FIXED != 0 { 0 } else { attribute::WRITABLE };
                         return Own::Virtual { value: Value::unsigned(self.array_length(object)), attributes: writable };
                     }
-                    Kind::Proxy | Kind::Namespace | Kind::HostObject if !self.is_private_name(name) => return Own::Exotic,
+                    Kind::Proxy | Kind::Namespace if !self.is_private_name(name) => return Own::Exotic,
                     Kind::Wrapper if name == atoms::LENGTH && self.value(object + 16).is_string() => {
                         let length = self.string_length(self.value(object + 16).payload());
                         return Own::Virtual { value: Value::unsigned(length), attributes: 0 };

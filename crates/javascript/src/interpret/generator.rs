@@ -45,7 +45,14 @@ slow_op!(InitialYield(vm, word) {
     let cell = vm.code_of(callee);
     let flags = vm.heap.high(cell);
     let (generator, asynchronous) = (flags & function_flag::GENERATOR != 0, flags & function_flag::ASYNC != 0);
-    let kind = if !generator { ASYNC } else if asynchronous { ASYNC_GENERATOR } else { SYNC };
+    // A module's body waits until it is run.
+    let module = vm.is_module_body(cell);
+    let kind = match (generator, asynchronous) {
+        (false, false) if module => SYNC,
+        (false, _) => ASYNC,
+        (true, true) => ASYNC_GENERATOR,
+        (true, false) => SYNC,
+    };
     let fallback = match kind {
         SYNC => Realm::GENERATOR_PROTOTYPE,
         ASYNC => Realm::OBJECT_PROTOTYPE,
@@ -74,7 +81,7 @@ slow_op!(InitialYield(vm, word) {
     let info = vm.heap.mem.load_u64(vm.fp + 8);
     let outer = (info >> 32) & 0xff;
     vm.set_register(frame::NEW_TARGET, Value::object(object));
-    if kind == ASYNC {
+    if kind == ASYNC && !module {
         vm.heap.mem.store_u32(object + STATE, RUNNING);
         vm.heap.mem.store_u64(vm.fp + 8, info & 0xffff_ffff | (Entry::Generator as u64) << 32 | outer << 40);
         return Ok(());

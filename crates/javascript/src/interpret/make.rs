@@ -549,7 +549,8 @@ op!(RequireObject(vm, regs, region, pc, state, word) {
 
 slow_op!(ImportCall(vm, word) {
     let (specifier, options) = (vm.register(b(word)), vm.register(c(word)));
-    let result = vm.help(Helper::ImportCall, &[specifier, options])?;
+    let referrer = vm.running_file();
+    let result = vm.help(Helper::ImportCall, &[specifier, options, referrer])?;
     vm.set_register(a(word), result);
     Ok(())
 });

@@ -501,7 +501,7 @@
   else if (%isBuffer(x)) return %remember(seen, x, @ARRAY_BUFFER_PROTOTYPE.slice.call(x, 0));
   else if (%isTypedArray(x)) {
     const buffer = %clone(x.buffer, seen);
-    return %remember(seen, x, new (%typedClass(%typedType(x)))(buffer, x.byteOffset, x.length));
+    return %remember(seen, x, new (%typedClass(x))(buffer, x.byteOffset, x.length));
   } else if (%isView(x)) {
     return %remember(seen, x, new (@DATA_VIEW_PROTOTYPE.constructor)(%clone(x.buffer, seen), x.byteOffset, x.byteLength));
   } else if (%isHash(x, 0)) {

@@ -1,7 +1,6 @@
 //! What the engine's other parts ask of the library and the host: natives as objects, eval, typed arrays' elements,
 //! modules and host functions.
 
-use super::Arguments;
 use crate::bytecode::VariableKind;
 use crate::bytecode::eval_flag;
 use crate::compile::{Request, compile};
@@ -112,6 +111,17 @@ impl<'a> Vm<'a> {
 
     /// Compiles with the cell's fuel and memory; the code cell of the top level.
     pub(crate) fn compile(&mut self, source: &[u8], request: &Request<'_>, file: u32) -> Result<u32> {
+        self.compile_with(source, request, file, &mut |_, _| Ok(()))
+    }
+
+    /// The same, with a look at the compiler's output before it is forgotten.
+    pub(crate) fn compile_with(
+        &mut self,
+        source: &[u8],
+        request: &Request<'_>,
+        file: u32,
+        look: &mut dyn FnMut(&mut Self, &crate::bytecode::Unit) -> Result<()>,
+    ) -> Result<u32> {
         let mut purse = Purse {
             fuel: self.fuel.max(0).saturating_add(self.reserve),
             used: 0,
@@ -123,7 +133,7 @@ impl<'a> Vm<'a> {
         let result = match compiled {
             Ok(()) => {
                 self.fuel -= purse.used;
-                let result = self.install(&unit, source, file);
+                let result = self.install(&unit, source, file).and_then(|cell| look(self, &unit).map(|()| cell));
                 if result.is_err() {
                     // Paid again when it runs again.
                     self.fuel += purse.used;
@@ -132,7 +142,17 @@ impl<'a> Vm<'a> {
             }
             Err(Syntax::Syntax(diagnostic)) => {
                 self.fuel -= purse.used;
-                self.fail(Fault::Syntax, &diagnostic.message)
+                let result = self.fail(Fault::Syntax, &diagnostic.message);
+                if file != atoms::EMPTY
+                    && let Err(Signal::Throw(error)) = result
+                {
+                    // Where the source is wrong: the first line of the error's trace.
+                    let (line, column) = crate::transfer::place(source, diagnostic.offset as usize);
+                    let file = self.heap.text(file).ok();
+                    let frame = cell::TraceFrame { file, line: Some(line), column: Some(column), ..cell::TraceFrame::default() };
+                    self.host.wrong = Some((error, frame));
+                }
+                result
             }
             Err(Syntax::TooDeep(diagnostic)) => {
                 self.fuel -= purse.used;
@@ -273,18 +293,6 @@ impl<'a> Vm<'a> {
     pub(crate) fn new_promise(&mut self) -> Result<Value> {
         let proto = self.realm_cell(Realm::PROMISE_PROTOTYPE);
         super::promise::new(self, proto)
-    }
-
-    pub(crate) fn import_meta(&mut self) -> Result<Value> {
-        self.fail(Fault::Syntax, "modules are not offered")
-    }
-
-    pub(crate) fn module_box(&mut self, _number: u32, _export: bool) -> Result<Value> {
-        self.fail(Fault::Syntax, "modules are not offered")
-    }
-
-    pub(crate) fn module_namespace(&mut self, _number: u32) -> Result<Value> {
-        self.fail(Fault::Syntax, "modules are not offered")
     }
 
     /// Sets up a key for a property named by host text.

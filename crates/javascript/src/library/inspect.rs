@@ -139,7 +139,7 @@ fn escaped(units: &[u16], quote: char) -> String {
             Ok('\'') if quote == '\'' => out.push_str("\\'"),
             Ok(c) if (c as u32) < 0x20 || (0x7f..0xa0).contains(&(c as u32)) => out.push_str(&format!("\\x{:02X}", c as u32)),
             Ok(c) => out.push(c),
-            Err(lone) => out.push_str(&format!("\\u{:x}", lone.unpaired_surrogate()).to_uppercase().replace("\\U", "\\u")),
+            Err(lone) => out.push_str(&format!("\\u{:x}", lone.unpaired_surrogate())),
         }
     }
     out
@@ -313,7 +313,9 @@ impl Inspector<'_, '_> {
             return self.made(format!("{text}n"));
         }
         if value.is_symbol() {
-            return self.symbol(value.payload());
+            let description = self.vm.heap.mem.load_u32(value.payload() + 12);
+            let text = if description == 0 { String::new() } else { self.vm.heap.text(description)? };
+            return self.made(format!("Symbol({text})"));
         }
         Ok(if value.is_boolean() {
             if value == Value::TRUE { "true" } else { "false" }
@@ -325,6 +327,7 @@ impl Inspector<'_, '_> {
         .to_owned())
     }
 
+    /// A symbol as a key.
     fn symbol(&mut self, name: u32) -> Result<String> {
         let description = self.vm.heap.mem.load_u32(name + 12);
         let text = if description == 0 { Vec::new() } else { self.vm.heap.units(description)? };
@@ -345,6 +348,10 @@ impl Inspector<'_, '_> {
                 return Ok("<Revoked Proxy>".to_owned());
             }
             let target = self.vm.heap.value(cell + 16);
+            let boxes = self.vm.heap.value(cell + 32);
+            if self.vm.heap.is_kind(boxes, Kind::Map) {
+                return self.namespace(cell, target.payload(), boxes.payload(), level);
+            }
             cell = self.vm.object_cell(target)?;
             if self.vm.heap.is(cell, Kind::HostObject) {
                 return Ok("[Host object]".to_owned());
@@ -358,6 +365,49 @@ impl Inspector<'_, '_> {
             return Ok(format!("[Circular *{}]", at + 1));
         }
         self.object(cell, level, inside_buffer)
+    }
+
+    /// A module's namespace: what the boxes behind its names hold.
+    fn namespace(&mut self, cell: u32, target: u32, boxes: u32, level: i32) -> Result<String> {
+        const OPEN: &str = "[Module: null prototype] {";
+        if self.seen.contains(&cell) {
+            return Ok("[Circular]".to_owned());
+        }
+        if level > self.options.depth {
+            return Ok("[Module]".to_owned());
+        }
+        let held = super::collection::entries(self.vm, boxes, usize::MAX).1;
+        self.seen.push(cell);
+        self.current = level + 1;
+        let mut output = Vec::new();
+        for (name, _) in self.vm.heap.name_keys(target) {
+            if self.vm.heap.is_symbol_name(name) {
+                continue;
+            }
+            let text = self.vm.heap.units(name)?;
+            let mut value = Value::HOLE;
+            for &(key, held) in &held {
+                if key.is_string() && held.is_object_cell() && self.vm.heap.strings_equal(key.payload(), name)? {
+                    value = self.vm.heap.value(held.payload() + 8);
+                }
+            }
+            let plain = String::from_utf16_lossy(&text);
+            let label = if is_identifier(&plain) { plain } else { quoted(&text) };
+            let shown = if value.is_hole() || value.is_uninitialised() {
+                "<uninitialized>".to_owned()
+            } else {
+                self.indent += 2;
+                let shown = self.value(value, level + 1, false)?;
+                self.indent -= 2;
+                shown
+            };
+            output.push(self.made(format!("{label}: {shown}"))?);
+        }
+        self.seen.pop();
+        if output.is_empty() {
+            return Ok(format!("{OPEN}}}"));
+        }
+        Ok(self.reduce(output, "", OPEN, "}", Extras::Object, level + 1, false))
     }
 
     /// Own keys that are shown: index keys too, unless the object is a list.

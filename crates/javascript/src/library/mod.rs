@@ -18,6 +18,7 @@ pub(crate) mod host;
 pub(crate) mod inspect;
 pub(crate) mod json;
 pub(crate) mod math;
+pub(crate) mod module;
 pub(crate) mod number;
 pub(crate) mod object;
 pub(crate) mod pattern;
@@ -29,7 +30,7 @@ pub(crate) mod world;
 
 use crate::bytecode::frame;
 use crate::heap::memory::SHARED;
-use crate::heap::{Result, atoms};
+use crate::heap::{Pause, Result, Signal, atoms};
 use crate::value::Value;
 use crate::vm::{Vm, code};
 
@@ -97,6 +98,7 @@ static AREAS: &[&[Native]] = &[
     date::NATIVES,
     inspect::NATIVES,
     world::NATIVES,
+    module::NATIVES,
 ];
 
 const STRIDE: u32 = 128;
@@ -141,7 +143,7 @@ helpers! {
     InScope "inScope" GetSuper "getSuper" SetSuper "setSuper" Coerce "coerce" AsyncAwait "asyncAwait" AsyncReturn "asyncReturn"
     AsyncThrow "asyncThrow" AsyncGeneratorYield "asyncGeneratorYield" AsyncGeneratorAwait "asyncGeneratorAwait"
     AsyncGeneratorReturn "asyncGeneratorReturn" AsyncGeneratorThrow "asyncGeneratorThrow" ImportCall "importCall"
-    RunJob "runJob" RunTimer "runTimer" Operate "operate" PromiseResolve "promiseResolve" PromiseReject "promiseReject"
+    RunJob "runJob" RunTimer "runTimer" Operate "operate" StartModule "startModule" PromiseResolve "promiseResolve" PromiseReject "promiseReject"
 }
 
 /// Calls a library function by number from a window that holds its arguments: `%name(...)`.
@@ -152,7 +154,7 @@ pub(crate) fn call_leaf(vm: &mut Vm<'_>, number: u32, arguments: Arguments) -> R
         return vm.invoke(distance, arguments.count);
     }
     match row(number) {
-        Some(row) => (row.leaf)(vm, arguments),
+        Some(row) => run_leaf(row, vm, arguments),
         None => vm.type_error("no such library function"),
     }
 }
@@ -176,7 +178,19 @@ pub(crate) fn call_native(vm: &mut Vm<'_>, number: u32, arguments: Arguments) ->
             return vm.help(Helper::Coerce, &[Value::int(number as i32), this, list]);
         }
     }
-    (row.leaf)(vm, arguments)
+    run_leaf(row, vm, arguments)
+}
+
+/// Runs a leaf. One that stops to run again later has charged nothing, however far it came.
+#[inline]
+fn run_leaf(row: &Native, vm: &mut Vm<'_>, arguments: Arguments) -> Result<Value> {
+    let (fuel, debt) = (vm.fuel, vm.heap.debt);
+    let result = (row.leaf)(vm, arguments);
+    if let Err(Signal::Stop(Pause::Fuel) | Signal::Collect(_)) = result {
+        vm.fuel = fuel;
+        vm.heap.debt = debt;
+    }
+    result
 }
 
 impl<'a> Vm<'a> {
@@ -253,4 +267,5 @@ pub(crate) static SOURCES: &[(&str, &str)] = &[
     ("typed.js", include_str!("typed.js")),
     ("date.js", include_str!("date.js")),
     ("host.js", include_str!("host.js")),
+    ("module.js", include_str!("module.js")),
 ];

@@ -335,14 +335,6 @@
     return %continueFromSync(result, capability, iterator, true);
   },
 });
-%define("importCall", function (specifier, options) {
-  const capability = %capability(@PROMISE_PROTOTYPE.constructor);
-  try {
-    specifier = %toString(specifier);
-    %typeError(`Cannot find module '${specifier}'`);
-  } catch (e) { capability[2](e); }
-  return capability[0];
-});
 // Runs the jobs that were queued before it; what they queue comes after.
 %define("runJob", function (jobs) {
   for (let i = 0; i < jobs.length; i++) {

@@ -1,0 +1,21 @@
+console.log([], [1], [1, 2, 3], [[]], [[[]]], [[[[]]]], [[[[1]]]]);
+console.log([, 1], [1, , , 2, ,], new Array(5), [, ,]);
+console.log(Object.assign([1, 2], { x: 1, 'a-b': 2 }), Object.assign([], { y: [] }));
+console.log(Array.from({ length: 7 }, (_, i) => i));
+console.log(Array.from({ length: 27 }, (_, i) => i * i));
+console.log(Array.from({ length: 101 }, (_, i) => i));
+console.log(Array.from({ length: 150 }, (_, i) => 'item ' + i));
+console.log(['apple', 'banana', 'cherry', 'date', 'elderberry', 'fig', 'grape', 'honeydew']);
+console.log(Array.from({ length: 10 }, (_, i) => 'x'.repeat(i)));
+console.log(Array.from({ length: 12 }, (_, i) => ({ i })));
+console.log([1.5, -2.25, 1000, 3, 4, 5, 6, 7, 88888]);
+console.log([1, 'a', 2, 'b', 3, 'c', 4, 'd']);
+console.log([undefined, null, true, false, undefined, null, true]);
+console.log(Array.from({ length: 8 }, (_, i) => [i, i * 2]));
+console.log(new Array(200).fill(0));
+console.log(Object.assign(new Array(120), { 3: 'x', 110: 'y' }));
+class List extends Array {}
+console.log(List.from([1, 2]), new List());
+console.log([['a', 1], ['b', 2]], [[1, [2, [3, [4, [5]]]]]]);
+console.log(Array.from({ length: 30 }, (_, i) => 'word' + 'y'.repeat(i % 7)));
+console.log(Array.from({ length: 20 }, (_, i) => BigInt(i) ** 9n));

@@ -1,0 +1,20 @@
+console.log(new Map(), new Map([[1, 2], ['a', { b: 1 }]]), new Set(), new Set([1, 'a', [2]]), new WeakMap(), new WeakSet());
+console.log({ m: new Map([[{ k: 1 }, new Map([[1, new Map()]])]]), s: new Set([new Set([new Set([1])])]) });
+console.log(new Map(Array.from({ length: 110 }, (_, i) => [i, i])));
+console.log(new Set(Array.from({ length: 10 }, (_, i) => 'entry number ' + i)));
+console.log(Object.assign(new Map([[1, 2]]), { extra: true }), Object.assign(new Set(), { x: 1 }));
+class MyMap extends Map {}
+console.log(new MyMap([[1, 2]]), new (class MySet extends Set {})([1]));
+console.log(Promise.resolve(1), new Promise(() => {}), Promise.resolve({ a: { b: { c: {} } } }));
+const rejected = Promise.reject(3); rejected.catch(() => {}); console.log(rejected);
+console.log(new Uint8Array(3), new Float64Array([1.5, -0, NaN]), new BigInt64Array([1n]), new Uint8Array(0), new Int16Array(200));
+console.log(new ArrayBuffer(4), new ArrayBuffer(0), new DataView(new ArrayBuffer(2)), new Uint8Array([1, 2, 3]).buffer);
+console.log([new Uint8Array(2)], { b: new ArrayBuffer(2) });
+console.log(new Proxy({ a: 1 }, { get() { throw 1; } }), new Proxy([1, 2], {}), new Proxy(function f() {}, {}));
+console.log(new Date(0), new Date(NaN), [new Date(86400000)], Object.assign(new Date(0), { x: 1 }));
+console.log(/x/, /a b/gimsuy, Object.assign(/x/, { y: 1 }), [/z/]);
+console.log((function* g() {})(), (async function* h() {})());
+console.log([1][Symbol.iterator](), 'a'[Symbol.iterator]());
+console.log(function () {}, () => {}, async () => {}, function* () {}, async function* named() {}, Math.max, class X {}, class extends Array {});
+const bound = function orig() {}.bind(null); console.log(bound, [bound]);
+console.log(Symbol, Map, Object, Proxy, parseInt);

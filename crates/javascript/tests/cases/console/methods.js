@@ -1,0 +1,11 @@
+console.group('outer'); console.log('in'); console.group(); console.log({ a: 1, b: ['x'.repeat(40), 'y'.repeat(40)] }); console.groupEnd();
+console.info('multi\nline'); console.groupEnd(); console.groupEnd(); console.log('out');
+console.count(); console.count(); console.count('x'); console.countReset(); console.count();
+console.table([{ a: 1, b: 'two' }, { a: 3, c: true }]); console.table([1, 2, 3]); console.table([[1, 2], [3, 4]]);
+console.table(new Map([['k', 1], ['l', { m: 2 }]])); console.table(new Set([1, 'b'])); console.table({ x: { y: 1 }, z: { y: 2, w: [1, 2, 3, 4] } });
+console.table([{ a: 1, b: 2 }, { a: 3, b: 4 }], ['b']); console.table('plain'); console.table([{ a: { b: { c: 1 } }, d: { e: 1, f: 2, g: 3 } }]); console.table([]);
+console.table([['é', '日本'], ['x', 'y']]);
+console.dir({ a: { b: { c: { d: 1 } } } }); console.dir({ a: { b: { c: { d: 1 } } } }, { depth: 0 }); console.dir({ a: { b: { c: { d: 1 } } } }, { depth: null });
+console.debug('debug'); console.dirxml([1]);
+console.assert(true, 'never');
+const { log } = console; log('detached');

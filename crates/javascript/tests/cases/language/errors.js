@@ -1,0 +1,4 @@
+for (const f of [() => null.x, () => undefined.f(), () => x1, () => (1)(), () => new (() => {})(), () => { 'use strict'; undeclared = 1; }, () => JSON.parse('{'), () => 'a'.repeat(-1), () => new Array(-1), () => Symbol() + '', () => 1n + 1, () => decodeURIComponent('%'), () => { const c = 1; c = 2; }, () => [].reduce((a) => a)]) try { f(); } catch (e) { console.log(e.name); }
+const e = new Error('outer', { cause: 'inner' }); console.log(e.cause, e instanceof Error, Object.prototype.toString.call(e), String(new TypeError('t')));
+function deep(n) { return n === 0 ? 0 : 1 + deep(n - 1); } console.log(deep(5000)); try { (function g() { g(); })(); } catch (e) { console.log(e instanceof RangeError); }
+try { try { throw 1; } finally { console.log('f'); } } catch (x) { console.log(x); } console.log((() => { try { return 1; } finally { console.log('g'); } })());
