@@ -1,3 +1,5 @@
+# frozen_string_literal: true
+#
 # What lives inside every box: the Ruby side of the hatch, and the Sandbox API over it.
 #
 # A box is a coroutine. The host starts an activation (Glue.enter); Ruby answers with one message when it is done. In between it may
@@ -36,6 +38,8 @@ module Sandbox
 
     DOOR = JS.global
     OUT = ::String.new("", capacity: 4096, encoding: ::Encoding::BINARY)
+    UTF8 = ::Encoding::UTF_8
+    HEAD = ::String.new("a", encoding: ::Encoding::BINARY).freeze
     EXPORTS = {}
     IDS = {}.compare_by_identity
     COUNTS = {}
@@ -53,6 +57,14 @@ module Sandbox
     EVALUATE = ::Kernel.method(:eval)
     CALLER = ::Kernel.method(:caller)
     PLACES = ::Thread.method(:each_caller_location)
+    ISEQ = ::RubyVM::InstructionSequence
+    # Sources that were evaluated: file, line, the local variables then, what they were compiled to, and how often they were evaluated.
+    KNOWN = {}
+    DIFFERENT = /\b(?:return|break|next|redo|retry|yield|super|BEGIN|END|__\w+__|binding|local_variable\w*|eval|instance_eval|
+      instance_exec|caller\w*|backtrace\w*|def|class|module|private|public|protected|module_function|using|refine|alias|undef|proc|
+      lambda|it|_[1-9]|DATA|coding|frozen_string_literal|warn_indent|shareable_constant_value|trace\w*|TracePoint|Sandbox|Fiber)\b|
+      \A\s*\#|^=begin/x
+    CONDITIONS = /\b(?:if|unless|while|until|and|or|not)\b|[?!]/
     REFLECTIVE = %i[
       send __send__ public_send instance_eval instance_exec class_eval module_eval class_exec module_exec eval binding
       method public_method singleton_method instance_method public_instance_method define_method define_singleton_method
@@ -69,12 +81,32 @@ module Sandbox
       # Knocks at the door with one message; gives the host's whole answer, read.
       def knock(message)
         OUT.replace(message)
-        answer = DOOR.typeof
-        size = answer.unpack1("V") + 4
-        answer << DOOR.typeof while answer.bytesize < size
-        @input, @at = answer, 4
+        hear
+      end
+
+      # What the host has to say. Its first byte tells whether it comes in several parts.
+      def hear
+        answer = DOOR.typeof.force_encoding(::Encoding::UTF_8)
+        case answer.getbyte(0)
+        when 2
+          # Nothing is to be forgotten: only the order and what goes with it.
+          left = answer.getbyte(2)
+          @at = 3
+          @input = answer
+          message = [nil, answer.getbyte(1)]
+          while left > 0
+            message << get
+            left -= 1
+          end
+          return message
+        when 0 then @at = 1
+        else
+          size = answer.unpack1("V", offset: 1) + 5
+          answer << DOOR.typeof.force_encoding(::Encoding::UTF_8) while answer.bytesize < size
+          @at = 5
+        end
+        @input = answer
         message = get
-        @input = nil
         released = message[0]
         released.each { |id| release(id) } if released
         message
@@ -92,67 +124,92 @@ module Sandbox
       end
 
       # Writes a message. `policy` says which objects may go out by reference: true for all, else a hash of classes.
-      def message(policy, *fields)
-        gone = nil
-        unless RELEASED.empty?
+      def message(policy, kind, *fields)
+        out = HEAD.dup
+        put_size(out, fields.size + 2)
+        if RELEASED.empty?
+          out << "0c" << kind
+        else
           gone = RELEASED.dup
           RELEASED.clear
+          put(out, gone, true, 0)
+          out << "c" << kind
         end
-        out = ::String.new(capacity: 256, encoding: ::Encoding::BINARY)
-        out << "a" << [fields.size + 1].pack("V")
-        put(out, gone, true, 0)
-        fields.each { |field| put(out, field, policy, 0) }
+        at = 0
+        while at < fields.size
+          put(out, fields[at], policy, 0)
+          at += 1
+        end
         out
+      end
+
+      # A length: seven bits a byte, the low ones first.
+      def put_size(out, size)
+        while size > 127
+          out << (size & 127 | 128)
+          size >>= 7
+        end
+        out << size
       end
 
       def put(out, object, policy, depth)
         case object
-        when nil then out << "0"
-        when true then out << "T"
-        when false then out << "F"
         when ::Integer
-          if object.bit_length < 64
+          if object.bit_length < 29
+            if object >= 0
+              object < 128 ? out << "c" << object : put_size(out << "j", object)
+            else
+              put_size(out << "k", -object)
+            end
+          elsif object.bit_length < 64
             out << "i" << [object].pack("q<")
           else
             put_blob(out, "I", object.to_s(16))
           end
-        when ::Float then out << "d" << [object].pack("E")
-        when ::Symbol then put_blob(out, "y", object.name.encode(::Encoding::UTF_8))
         when ::String then put_string(out, object, policy)
+        # Classes: comparing with nil itself would cost ten times as much.
+        when ::NilClass then out << "0"
+        when ::Symbol
+          name = object.name
+          name = name.encode(::Encoding::UTF_8) unless name.ascii_only? || name.encoding == ::Encoding::UTF_8
+          put_blob(out, "y", name)
+        when ::TrueClass then out << "T"
+        when ::FalseClass then out << "F"
+        when ::Float then out << "d" << [object].pack("E")
         when Ref then put_ref(out, object)
         when ::Array
-          return put_own(out, object, policy) unless plain?(object, ::Array)
+          return put_own(out, object, policy) unless object.instance_of?(::Array) && object.instance_variables.empty?
           raise TransferException, "an Array is nested too deeply to cross" if depth > 48
-          out << "a" << [object.size].pack("V")
-          object.each { |item| put(out, item, policy, depth + 1) }
+          put_size(out << "a", object.size)
+          at = 0
+          while at < object.size
+            put(out, object[at], policy, depth + 1)
+            at += 1
+          end
         when ::Hash
-          return put_own(out, object, policy) unless plain?(object, ::Hash)
+          return put_own(out, object, policy) unless object.instance_of?(::Hash) && object.instance_variables.empty?
           raise TransferException, "a Hash is nested too deeply to cross" if depth > 48
-          out << "h" << [object.size].pack("V")
+          put_size(out << "h", object.size)
           object.each_pair { |key, value| put(out, key, policy, depth + 1); put(out, value, policy, depth + 1) }
         else put_own(out, object, policy)
         end
       end
 
-      def plain?(object, klass)
-        KLASS.bind_call(object).equal?(klass) && IVARS.bind_call(object).empty?
-      end
-
       def put_blob(out, tag, string)
-        out << tag << [string.bytesize].pack("V")
+        put_size(out << tag, string.bytesize)
         out.append_as_bytes(string)
       end
 
       def put_string(out, string, policy)
-        return put_own(out, string, policy) unless plain?(string, ::String)
+        return put_own(out, string, policy) unless string.instance_of?(::String) && string.instance_variables.empty?
         encoding = string.encoding
-        if encoding == ::Encoding::UTF_8 && string.valid_encoding? || encoding == ::Encoding::US_ASCII && string.ascii_only?
+        if encoding.equal?(UTF8) && string.valid_encoding? || encoding.equal?(::Encoding::US_ASCII) && string.ascii_only?
           put_blob(out, "s", string)
         elsif encoding == ::Encoding::BINARY
           put_blob(out, "b", string)
         else
           put_blob(out, "e", encoding.name)
-          out << [string.bytesize].pack("V")
+          put_size(out, string.bytesize)
           out.append_as_bytes(string)
         end
       end
@@ -160,7 +217,9 @@ module Sandbox
       def put_ref(out, ref)
         index = IVAR.bind_call(ref, :@index)
         # Our own object, come back as a reference, is nothing but itself.
-        out << "p" << [index, IVAR.bind_call(ref, :@generation)].pack("VV") << [0].pack("V")
+        put_size(out << "p", index)
+        put_size(out, IVAR.bind_call(ref, :@generation))
+        out << 0
       end
 
       def put_own(out, object, policy)
@@ -169,7 +228,8 @@ module Sandbox
         unless policy == true || allowed?(policy, object, klass)
           raise TransferException, "#{::Module === object ? object : klass} is not referred to in the receiving sandbox"
         end
-        put_blob(out << "o" << [export(object)].pack("V"), "", (klass.name || "Object").to_s)
+        put_size(out << "o", export(object))
+        put_blob(out, "", (klass.name || "Object").to_s)
       end
 
       def allowed?(policy, object, klass)
@@ -194,51 +254,82 @@ module Sandbox
 
       def get
         input, at = @input, @at
+        @at = at + 1
         case input.getbyte(at)
-        when 0x30 then @at = at + 1; nil
-        when 0x54 then @at = at + 1; true
-        when 0x46 then @at = at + 1; false
-        when 0x69 then @at = at + 9; input.unpack1("q<", offset: at + 1)
-        when 0x73 then get_blob(at + 1).force_encoding(::Encoding::UTF_8)
-        when 0x79 then get_blob(at + 1).force_encoding(::Encoding::UTF_8).to_sym
-        when 0x64 then @at = at + 9; input.unpack1("E", offset: at + 1)
+        when 0x30 then nil
+        when 0x63
+          @at = at + 2
+          input.getbyte(at + 1)
+        when 0x73 then get_blob
+        when 0x54 then true
+        when 0x46 then false
+        when 0x69
+          @at = at + 9
+          input.unpack1("q<", offset: at + 1)
+        when 0x79 then get_blob.to_sym
+        when 0x64
+          @at = at + 9
+          input.unpack1("E", offset: at + 1)
         when 0x61
-          count = input.unpack1("V", offset: at + 1)
-          @at = at + 5
-          ::Array.new(count) { get }
+          left = get_size
+          list = []
+          while left > 0
+            list << get
+            left -= 1
+          end
+          list
         when 0x68
-          count = input.unpack1("V", offset: at + 1)
-          @at = at + 5
+          left = get_size
           hash = {}
-          count.times { key = get; hash[key] = get }
+          while left > 0
+            key = get
+            hash[key] = get
+            left -= 1
+          end
           hash
-        when 0x62 then get_blob(at + 1)
-        when 0x49 then get_blob(at + 1).to_i(16)
+        when 0x62 then get_blob.force_encoding(::Encoding::BINARY)
+        when 0x49 then get_blob.to_i(16)
         when 0x65
-          name = get_blob(at + 1)
-          bytes = get_blob(@at)
+          name = get_blob
+          bytes = get_blob
           bytes.force_encoding(name) rescue bytes
         when 0x6f
-          id = input.unpack1("V", offset: at + 1)
-          get_blob(at + 5)
+          id = get_size
+          get_blob
           EXPORTS[id]
         when 0x70
-          index, generation = input.unpack("VV", offset: at + 1)
-          Ref.__make__(index, generation, get_blob(at + 9).force_encoding(::Encoding::UTF_8))
+          index = get_size
+          generation = get_size
+          Ref.__make__(index, generation, get_blob)
         else raise Exception, "an answer of the host's makes no sense"
         end
       end
 
-      def get_blob(at)
-        size = @input.unpack1("V", offset: at)
-        @at = at + 4 + size
-        @input.byteslice(at + 4, size)
+      def get_size
+        input, at = @input, @at
+        byte = input.getbyte(at)
+        size = byte & 127
+        shift = 7
+        while byte > 127
+          at += 1
+          byte = input.getbyte(at)
+          size |= (byte & 127) << shift
+          shift += 7
+        end
+        @at = at + 1
+        size
       end
 
-      # The entry of every activation: fetches the order, does it, leaves the result in OUT.
+      def get_blob
+        size = get_size
+        at = @at
+        @at = at + size
+        @input.byteslice(at, size)
+      end
+
+      # The entry of every activation: does what the host ordered, leaves the result in OUT.
       def enter
-        order = knock("")
-        OUT.replace(perform(order))
+        OUT.replace(perform(hear))
         nil
       end
 
@@ -280,7 +371,8 @@ module Sandbox
       end
 
       def failure(error)
-        trace = (error.backtrace || []).first(40).reject { |line| line.start_with?("(oubliette)") }
+        trace = (error.backtrace || []).first(60).reject { |line| line.start_with?("(oubliette)", "eval:1:in") }.first(40)
+        report = nil
         status = ::SystemExit === error ? error.status : nil
         name, text = KLASS.bind_call(error).name || "Exception", nil
         if Exception === error && error.class_name
@@ -288,7 +380,10 @@ module Sandbox
         end
         text ||= error.message.to_s
         text = text.encode(::Encoding::UTF_8, invalid: :replace, undef: :replace).scrub
-        report = status ? nil : (error.full_message(highlight: false, order: :top).to_s.scrub rescue nil)
+        unless status
+          error.set_backtrace(trace) if trace.size < (error.backtrace || trace).size rescue nil
+          report = error.full_message(highlight: false, order: :top).to_s.scrub rescue nil
+        end
         message(true, TO_ERROR, name, text, trace.map { |line| line.dup.force_encoding(::Encoding::UTF_8).scrub }, status, report)
       rescue ::Exception
         message(true, TO_ERROR, "Exception", "an error that cannot be told", [], nil, nil)
@@ -306,12 +401,11 @@ module Sandbox
       def talk(message)
         answer = knock(message)
         while true
-          case answer[1]
-          when VALUE then return answer[2]
-          when ERROR then raise error_from(answer)
-          when UNWIND then raise Unwind, "abandoned"
-          else answer = knock(perform(answer))
-          end
+          code = answer[1]
+          return answer[2] if code == VALUE
+          raise error_from(answer) if code == ERROR
+          raise Unwind, "abandoned" if code == UNWIND
+          answer = knock(perform(answer))
         end
       end
 
@@ -334,7 +428,56 @@ module Sandbox
       end
 
       def evaluate(source, file, line)
-        EVALUATE.call(source, ::TOPLEVEL_BINDING, file, line)
+        known = KNOWN[source]
+        if known && known[1] == line && known[0] == file && known[2] == ::TOPLEVEL_BINDING.local_variables
+          if (ready = known[3])
+            begin
+              return ready.call
+            rescue ::Exception => error
+              raise unwrap(error, file)
+            end
+          end
+          # Compiling it so that it can be kept costs as much as some ten evals.
+          known[4] += 1
+          known[3] = ready = again(source, file, line) if ready.nil? && known[4] > 4
+          return ready.call if ready
+          return EVALUATE.call(source, ::TOPLEVEL_BINDING, file, line)
+        end
+        result = EVALUATE.call(source, ::TOPLEVEL_BINDING, file, line)
+        if source.bytesize < 2000
+          KNOWN.clear if KNOWN.size >= 64
+          KNOWN[source.dup.freeze] = [file, line, ::TOPLEVEL_BINDING.local_variables, nil, 1]
+        end
+        result
+      end
+
+      # Compiles what was evaluated before, so that it can be called from now on; false where that would not be quite the same:
+      # where it names a new local variable, or asks what it is part of.
+      def again(source, file, line)
+        return false if source.match?(DIFFERENT) || source.include?("..") && source.match?(CONDITIONS)
+        ready = EVALUATE.call("->() { #{source}\n}", ::TOPLEVEL_BINDING, file, line)
+        ISEQ.of(ready).to_a[10].empty? && ready
+      rescue ::SyntaxError
+        false
+      end
+
+      # Its backtrace, as if the source had not been made a block.
+      def unwrap(error, file)
+        trace = error.backtrace
+        if trace
+          trace.each_with_index do |place, at|
+            next unless place.start_with?(file)
+            trace[at] = place.sub(/in '(?:block|block \((\d+) levels\)) in <main>'/) do
+              case $1
+              when nil then "in '<main>'"
+              when "2" then "in 'block in <main>'"
+              else "in 'block (#{$1.to_i - 1} levels) in <main>'"
+              end
+            end
+          end
+          error.set_backtrace(trace)
+        end
+        error
       end
 
       def run(order)
@@ -554,7 +697,23 @@ module Sandbox
     end
 
     def method_missing(method, *arguments, &block)
-      Glue.talk(Glue.message(true, Glue::TO_OFFER, @name, method, arguments, block))
+      # The part of the message that is the same every time.
+      return Glue.talk(Glue.message(true, Glue::TO_OFFER, @name, method, arguments, block)) if block || !Glue::RELEASED.empty?
+      start = (@starts ||= {})[method]
+      unless start
+        start = Glue.message(true, Glue::TO_OFFER, @name, method)
+        start.setbyte(1, 6)
+        @starts.clear if @starts.size > 100
+        @starts[method] = start
+      end
+      out = start.dup << "a"
+      Glue.put_size(out, arguments.size)
+      at = 0
+      while at < arguments.size
+        Glue.put(out, arguments[at], true, 1)
+        at += 1
+      end
+      Glue.talk(out << "0")
     end
 
     def respond_to_missing?(_name, _private = false) = true
@@ -671,15 +830,18 @@ module Sandbox
       self
     end
 
+    FILE = ::File
+    private_constant :FILE
+
     # Finds a file as `require` does: its path and its text.
     def self.__find__(name, from)
       names = name.end_with?(".rb") ? [name] : ["#{name}.rb", name]
-      places = from ? [::File.dirname(from)] : (name.start_with?("/") ? [""] : $LOAD_PATH)
+      places = from ? [FILE.dirname(from)] : (name.start_with?("/") ? [""] : $LOAD_PATH)
       places = [""] if name.start_with?("./", "../") && !from
       places.each do |place|
         names.each do |candidate|
-          path = place.empty? ? candidate : ::File.expand_path(candidate, place)
-          return [path, ::File.read(path)] if ::File.file?(path) && path.end_with?(".rb")
+          path = place.empty? ? candidate : FILE.expand_path(candidate, place)
+          return [path, FILE.read(path)] if FILE.file?(path) && path.end_with?(".rb")
         end
       end
       nil
@@ -722,10 +884,12 @@ module Sandbox
   end
 
   module Glue
+    # A safe box that may make boxes has no ObjectSpace.
+    WEAK_MAP = ::ObjectSpace::WeakMap
     # A box that is still in use, found by its number without keeping it alive.
     class WEAK
       def initialize(box)
-        @map = ::ObjectSpace::WeakMap.new
+        @map = WEAK_MAP.new
         @map[:box] = box
       end
 
@@ -790,6 +954,8 @@ module Sandbox
     }.freeze
     HIDDEN = CONSTANTS.flat_map { |group, names| names.map { |name| [name, group] } }.to_h.freeze
     KEPT = {}
+    REQUIRE = ::Kernel.method(:require)
+    PATHS = []
     STATE = { safe: false, shown: CONSTANTS.keys }
 
     class << self
@@ -816,6 +982,7 @@ module Sandbox
           end
         end
         return unless group == :load
+        PATHS.replace($LOAD_PATH.dup)
         $LOAD_PATH.clear
       end
 
@@ -826,10 +993,23 @@ module Sandbox
         nil
       end
 
+      # A library whose other half is compiled into the interpreter: it is in every box.
+      def require_own(name)
+        $LOAD_PATH.replace(PATHS)
+        REQUIRE.call("#{name.delete_suffix(".so")}.so")
+      rescue ::LoadError
+        ::Kernel.raise(::LoadError, "cannot load such file -- #{name}")
+      ensure
+        $LOAD_PATH.clear
+      end
+
       # While a file found by another sandbox is loaded, `require` asks there, if this sandbox has none of its own.
       def with_require
         return yield if STATE[:shown].include?(:load)
-        ::Kernel.define_method(:require) { |name| Glue.resolve(name.to_s, nil).nil? ? ::Kernel.raise(::LoadError, "cannot load such file -- #{name}") : true }
+        ::Kernel.define_method(:require) do |name|
+          found = Glue.resolve(name.to_s, nil)
+          found.nil? ? Setup.require_own(name.to_s) : found
+        end
         ::Kernel.define_method(:require_relative) do |name|
           from = nil
           Glue::PLACES.call { |place| break from = place.path }
@@ -858,6 +1038,34 @@ module Kernel
   module_function :at_exit
 end
 
+# Other processes and threads do not exist here. What would reach them says so, unless the embedder offers something under its name; what
+# answers so by itself (`fork`, `daemon`, `Ractor`) is left as it is, and `respond_to?` false with it.
+module Sandbox
+  module Setup
+    ABSENT = {
+      [::Kernel, ::Kernel.singleton_class] => %i[exec system ` spawn trap],
+      [::Process.singleton_class] => %i[exec spawn wait wait2 waitpid waitpid2 waitall detach kill],
+      [::Signal.singleton_class] => %i[trap],
+      [::IO.singleton_class] => %i[popen],
+      [::Thread.singleton_class] => %i[new start fork]
+    }.freeze
+
+    ABSENT.each do |homes, names|
+      thread = homes.include?(::Thread.singleton_class)
+      names.each do |name|
+        what = thread ? "Thread.#{name}" : name == :` ? "`command`" : name.to_s
+        which = thread ? "threads" : name == :trap ? "signals" : "other processes"
+        text = "#{what} does not work in a sandbox: there are no #{which} here"
+        homes.each do |home|
+          home.define_method(name) { |*_, **_, &_| ::Kernel.raise ::NotImplementedError, text, Glue::CALLER.call(1) }
+          home.__send__(:private, name) if home.equal?(::Kernel)
+        end
+      end
+    end
+  end
+end
+
+ENV.clear
 $stdout.sync = true
 $stderr.sync = true
 $0 = "(sandbox)"

@@ -10,6 +10,9 @@ use std::sync::Mutex;
 
 /// Loads mspec; boxes start from there.
 const PRELUDE: &str = r##"
+RUBY_EXE = "ruby"
+# There are no permissions in a folder in memory.
+def File.umask(*) = 0o22
 ENV["MSPEC_RUNNER"] = "1"
 ENV["SPEC_TEMP_DIR"] = "/tmp/spec"
 $LOAD_PATH.unshift "/mspec/lib"

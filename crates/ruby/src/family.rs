@@ -564,7 +564,7 @@ impl Family {
         match said {
             Said::Value(value) if is_callback => self.callback_ended(top, Ok(value)),
             Said::Error(failure) if is_callback => self.callback_ended(top, Err(failure)),
-            Said::Value(_) | Said::Error(_) | Said::Ready => self.died(top, Dead::Broken("it answered what nobody asked".into())),
+            Said::Value(_) | Said::Error(_) => self.died(top, Dead::Broken("it answered what nobody asked".into())),
             Said::Abandon => self.abandon(top),
             Said::Call { target, method, arguments, block } => self.call(top, target, method, arguments, block),
             Said::Offer { name, method, arguments, block } => self.call_offer(top, &name, method, arguments, block.is_some()),

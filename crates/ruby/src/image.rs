@@ -30,6 +30,9 @@ const ROOM: u32 = 64 << 10;
 /// that it never fills and does well without.
 const PREPARING: u64 = 160 << 20;
 
+/// C stack of a fiber, in bytes. The least that Ruby takes.
+const FIBER_STACK: u32 = 128 << 10;
+
 /// Where things are, and how to get what is missing.
 #[derive(Clone, Debug)]
 pub struct PrepareOptions {
@@ -92,7 +95,7 @@ pub(crate) fn image_name() -> String {
     let mut hasher = Sha256::new();
     hasher.update(SHA256.as_bytes());
     hasher.update(GLUE.as_bytes());
-    hasher.update(b"image 1");
+    hasher.update(b"image 2");
     let digest: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("ruby {digest}")
 }
@@ -128,8 +131,10 @@ pub fn prepare(options: &PrepareOptions, progress: &mut dyn FnMut(Progress)) -> 
     tell("fetching Ruby");
     let wasm = source(options)?;
     tell("starting Ruby once");
+    // Room for 32 fibers is taken at the start, whether they are used or not.
+    let environment = vec![("RUBY_FIBER_MACHINE_STACK_SIZE".into(), FIBER_STACK.to_string())];
     let setup = Setup {
-        world: World { arguments: vec!["ruby".into()], ..World::default() },
+        world: World { arguments: vec!["ruby".into()], environment, ..World::default() },
         memory: PREPARING,
         output: None,
         extra: Box::new(Door::default()),

@@ -23,7 +23,7 @@ mod member;
 mod sandbox;
 mod wire;
 
-pub use engine::{FrozenRuby, RubyCell};
+pub use engine::{FrozenRuby, RubyCell, SCHEDULE};
 pub use family::{BoxUsage, HostObject};
 pub use image::{PACKAGE, PrepareOptions, Progress, Ruby, VERSION, load, prepare, read_only};
 pub use sandbox::{Answer, Group, MEMORY, Options, Sandbox, Snapshot};

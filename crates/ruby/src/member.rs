@@ -37,8 +37,6 @@ pub(crate) enum Polled {
 /// A message of a box, taken apart.
 #[derive(Debug)]
 pub(crate) enum Said {
-    /// The first message of an activation: the box asks for its order.
-    Ready,
     Value(Wire),
     Error(Failure),
     Call {
@@ -100,8 +98,6 @@ pub(crate) struct Member {
     pub(crate) guest: Guest,
     /// Objects of the box's own that nobody holds any more, told with the next message.
     pub(crate) released: Vec<u32>,
-    /// The order of the activation that has been submitted but has not asked for it yet.
-    pending: Option<Vec<Wire>>,
     /// References that the box let go of.
     pub(crate) dropped: Vec<cell::Ref>,
 }
@@ -119,12 +115,12 @@ impl Member {
             return Member::thaw(ruby, base, setup);
         }
         let guest = Guest::new(Arc::clone(&ruby.program), Self::setup(ruby, setup));
-        Member { ruby: ruby.clone(), guest, released: Vec::new(), pending: None, dropped: Vec::new() }
+        Member { ruby: ruby.clone(), guest, released: Vec::new(), dropped: Vec::new() }
     }
 
     pub(crate) fn thaw(ruby: &Ruby, frozen: &Arc<Frozen>, setup: MemberSetup) -> Member {
         let guest = Guest::thaw(Arc::clone(&ruby.program), frozen, Self::setup(ruby, setup));
-        Member { ruby: ruby.clone(), guest, released: Vec::new(), pending: None, dropped: Vec::new() }
+        Member { ruby: ruby.clone(), guest, released: Vec::new(), dropped: Vec::new() }
     }
 
     fn setup(ruby: &Ruby, setup: MemberSetup) -> Setup {
@@ -144,8 +140,12 @@ impl Member {
     /// Starts an activation in a quiet box.
     pub(crate) fn start(&mut self, order: Vec<Wire>) -> Result<(), Error> {
         let layout = self.ruby.layout;
+        let order = self.envelope(order);
         self.guest.submit(Box::new(move |store, instance| {
             Box::pin(async move {
+                store.data_mut().owe(order.len() as u64);
+                // The entry asks for its order first; it is there already.
+                store.data_mut().extra.downcast_mut::<Door>().ok_or(wasm::Ending::BadCall)?.load(order);
                 let call = instance.get_typed_func::<(i32, i32, i32, i32), i32>(&mut *store, CALL)?;
                 let (receiver, entry) = (layout.receiver.cast_signed(), layout.entry.cast_signed());
                 let result = call.call_async(&mut *store, (receiver, entry, 0, 0)).await?;
@@ -158,57 +158,49 @@ impl Member {
                 }
                 Ok(read_string(memory.data(&*store), layout.outbox)?)
             })
-        }))?;
-        self.pending = Some(order);
-        Ok(())
+        }))
     }
 
     /// Answers a knock.
-    pub(crate) fn answer(&mut self, mut answer: Vec<Wire>) {
+    pub(crate) fn answer(&mut self, answer: Vec<Wire>) {
+        let answer = self.envelope(answer);
+        self.guest.answer(answer);
+    }
+
+    /// A message to the box, with what it may forget.
+    fn envelope(&mut self, mut fields: Vec<Wire>) -> Vec<u8> {
         let released = std::mem::take(&mut self.released);
+        if released.is_empty()
+            && let Some(message) = Wire::short_message(&fields, self.ruby.layout.room)
+        {
+            return message;
+        }
         let released = if released.is_empty() {
             Wire::Nil
         } else {
             Wire::Array(released.into_iter().map(|index| Wire::Integer(index.into())).collect())
         };
-        answer.insert(0, released);
-        self.guest.answer(Wire::Array(answer).to_message());
+        fields.insert(0, released);
+        Wire::Array(fields).to_message(self.ruby.layout.room)
     }
 
     pub(crate) fn poll(&mut self, meter: &mut Meter) -> Polled {
-        loop {
-            return match self.guest.poll(meter) {
-                Progress::Exchange(bytes) => match self.read(&bytes) {
-                    Some(Said::Ready) => match self.pending.take() {
-                        Some(order) => {
-                            self.answer(order);
-                            continue;
-                        }
-                        None => Polled::Broken("it asked for an order that nobody gave".into()),
-                    },
-                    Some(said) => Polled::Knock(said),
-                    None => Polled::Broken("its message makes no sense".into()),
-                },
-                Progress::Done(bytes) => {
-                    if self.pending.take().is_some() {
-                        return Polled::Broken("it ended without asking for its order".into());
-                    }
-                    match self.read(&bytes) {
-                        Some(said @ (Said::Value(_) | Said::Error(_))) => Polled::Done(said),
-                        _ => Polled::Broken("it ended without a word that makes sense".into()),
-                    }
-                }
-                Progress::Over(over) => Polled::Over(over),
-                Progress::Halted(halt) => Polled::Halted(halt),
-            };
+        match self.guest.poll(meter) {
+            Progress::Exchange(bytes) => match self.read(&bytes) {
+                Some(said) => Polled::Knock(said),
+                None => Polled::Broken("its message makes no sense".into()),
+            },
+            Progress::Done(bytes) => match self.read(&bytes) {
+                Some(said @ (Said::Value(_) | Said::Error(_))) => Polled::Done(said),
+                _ => Polled::Broken("it ended without a word that makes sense".into()),
+            },
+            Progress::Over(over) => Polled::Over(over),
+            Progress::Halted(halt) => Polled::Halted(halt),
         }
     }
 
     /// Takes a message apart, and notes what the box let go of.
     fn read(&mut self, bytes: &[u8]) -> Option<Said> {
-        if bytes.is_empty() {
-            return Some(Said::Ready);
-        }
         let mut fields = Wire::parse(bytes).ok()?.into_array()?.into_iter();
         if let Wire::Array(dropped) = fields.next()? {
             for pair in dropped.chunks(2) {

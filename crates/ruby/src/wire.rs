@@ -1,4 +1,5 @@
-//! The messages between the host and the Ruby inside a box: one tagged value, lengths in four bytes, numbers little-endian.
+//! The messages between the host and the Ruby inside a box: one tagged value, lengths and small numbers in seven bits a byte, other
+//! numbers little-endian.
 //!
 //! What a box sends is hostile until read here: depth, number of parts and every length are checked, and nothing is allocated on
 //! a length's word alone.
@@ -78,24 +79,43 @@ impl Wire {
         }
     }
 
-    /// The message as bytes, its length in front.
-    pub(crate) fn to_message(&self) -> Vec<u8> {
-        let mut out = vec![0; 4];
+    /// The message as bytes. In front stands a zero when it fits in `room` bytes, else a one and its length: it goes in several parts.
+    pub(crate) fn to_message(&self, room: u32) -> Vec<u8> {
+        let mut out = vec![0];
         self.write(&mut out);
-        let length = u32::try_from(out.len() - 4).unwrap_or(u32::MAX);
-        out[..4].copy_from_slice(&length.to_le_bytes());
+        if out.len() > room as usize {
+            let length = u32::try_from(out.len() - 1).unwrap_or(u32::MAX);
+            out.splice(..1, [1].into_iter().chain(length.to_le_bytes()));
+        }
         out
     }
 
+    /// A message of an order and what goes with it, in a shorter form that Ruby reads faster; nothing if it does not fit that form.
+    pub(crate) fn short_message(fields: &[Wire], room: u32) -> Option<Vec<u8>> {
+        let [Wire::Integer(order @ 0..=127), rest @ ..] = fields else { return None };
+        let mut out = vec![2, *order as u8, u8::try_from(rest.len()).ok()?];
+        rest.iter().for_each(|field| field.write(&mut out));
+        (out.len() <= room as usize).then_some(out)
+    }
+
     fn write(&self, out: &mut Vec<u8>) {
+        fn size(out: &mut Vec<u8>, size: usize) {
+            let mut left = u32::try_from(size).unwrap_or(u32::MAX);
+            while left > 127 {
+                out.push((left & 127) as u8 | 128);
+                left >>= 7;
+            }
+            out.push(left as u8);
+        }
         fn blob(out: &mut Vec<u8>, bytes: &[u8]) {
-            out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
+            size(out, bytes.len());
             out.extend_from_slice(bytes);
         }
         match self {
             Wire::Nil => out.push(b'0'),
             Wire::Bool(true) => out.push(b'T'),
             Wire::Bool(false) => out.push(b'F'),
+            Wire::Integer(value @ 0..=127) => out.extend_from_slice(&[b'c', *value as u8]),
             Wire::Integer(value) => {
                 out.push(b'i');
                 out.extend_from_slice(&value.to_le_bytes());
@@ -127,12 +147,12 @@ impl Wire {
             }
             Wire::Array(items) => {
                 out.push(b'a');
-                out.extend_from_slice(&u32::try_from(items.len()).unwrap_or(u32::MAX).to_le_bytes());
+                size(out, items.len());
                 items.iter().for_each(|item| item.write(out));
             }
             Wire::Hash(entries) => {
                 out.push(b'h');
-                out.extend_from_slice(&u32::try_from(entries.len()).unwrap_or(u32::MAX).to_le_bytes());
+                size(out, entries.len());
                 for (key, value) in entries {
                     key.write(out);
                     value.write(out);
@@ -140,13 +160,13 @@ impl Wire {
             }
             Wire::Own { index, class } => {
                 out.push(b'o');
-                out.extend_from_slice(&index.to_le_bytes());
+                size(out, *index as usize);
                 blob(out, class.as_bytes());
             }
             Wire::Lent { reference, class } => {
                 out.push(b'p');
-                out.extend_from_slice(&reference.index.to_le_bytes());
-                out.extend_from_slice(&reference.generation.to_le_bytes());
+                size(out, reference.index as usize);
+                size(out, reference.generation as usize);
                 blob(out, class.as_bytes());
             }
         }
@@ -253,9 +273,21 @@ impl<'a> Reader<'a> {
         Ok(head)
     }
 
+    /// Seven bits a byte, the low ones first; at most 32 bits.
     fn word(&mut self) -> Result<u32, Malformed> {
-        let bytes = self.take(4)?;
-        Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+        let mut word = 0u32;
+        for shift in [0, 7, 14, 21, 28] {
+            let byte = self.take(1)?[0];
+            let part = u32::from(byte & 127);
+            if shift == 28 && part > 15 {
+                break;
+            }
+            word |= part << shift;
+            if byte < 128 {
+                return Ok(word);
+            }
+        }
+        Err(Malformed)
     }
 
     fn long(&mut self) -> Result<[u8; 8], Malformed> {
@@ -277,6 +309,9 @@ impl<'a> Reader<'a> {
             b'0' => Wire::Nil,
             b'T' => Wire::Bool(true),
             b'F' => Wire::Bool(false),
+            b'c' => Wire::Integer(self.take(1)?[0].into()),
+            b'j' => Wire::Integer(self.word()?.into()),
+            b'k' => Wire::Integer(-i64::from(self.word()?)),
             b'i' => Wire::Integer(i64::from_le_bytes(self.long()?)),
             b'I' => Wire::Big(IBig::from_str_radix(&self.text()?, 16).map_err(|_| Malformed)?),
             b'd' => Wire::Float(f64::from_le_bytes(self.long()?)),
@@ -321,6 +356,8 @@ mod tests {
             Wire::Bool(true),
             Wire::Bool(false),
             Wire::Integer(i64::MIN),
+            Wire::Integer(127),
+            Wire::Integer(128),
             Wire::Big(-(IBig::from(1u8) << 100)),
             Wire::Float(-0.0),
             Wire::text("häßlich"),
@@ -331,18 +368,21 @@ mod tests {
             Wire::Own { index: 7, class: "Foo".into() },
             Wire::Lent { reference: Ref { index: 1, generation: 2 }, class: String::new() },
         ]);
-        let message = all.to_message();
-        assert_eq!(message[..4], u32::try_from(message.len() - 4).unwrap().to_le_bytes());
-        assert_eq!(Wire::parse(&message[4..]), Ok(all));
+        let message = all.to_message(4096);
+        assert_eq!((message[0], Wire::parse(&message[1..])), (0, Ok(all.clone())));
+        let parts = all.to_message(16);
+        assert_eq!(parts[..5], [&[1], &u32::try_from(parts.len() - 5).unwrap().to_le_bytes()[..]].concat()[..]);
+        assert_eq!(Wire::parse(&parts[5..]), Ok(all));
     }
 
     #[test]
     fn damaged_messages_are_refused_wherever_they_are_cut() {
-        let message = Wire::Array(vec![Wire::text("abc"), Wire::Hash(vec![(Wire::Nil, Wire::Float(1.5))])]).to_message();
-        for end in 4..message.len() {
-            assert_eq!(Wire::parse(&message[4..end]), Err(Malformed), "cut at {end}");
+        let message = Wire::Array(vec![Wire::text("abc"), Wire::Hash(vec![(Wire::Nil, Wire::Float(1.5))])]).to_message(4096);
+        for end in 1..message.len() {
+            assert_eq!(Wire::parse(&message[1..end]), Err(Malformed), "cut at {end}");
         }
-        assert_eq!(Wire::parse(b"a\xff\xff\xff\xff0"), Err(Malformed));
-        assert_eq!(Wire::parse(&b"a\x01\0\0\0".repeat(100)), Err(Malformed));
+        assert_eq!(Wire::parse(b"a\xff\xff\xff\xff\x0f0"), Err(Malformed));
+        assert_eq!(Wire::parse(b"a\xff\xff\xff\xff\x7f0"), Err(Malformed));
+        assert_eq!(Wire::parse(&b"a\x01".repeat(100)), Err(Malformed));
     }
 }

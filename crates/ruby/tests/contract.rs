@@ -16,6 +16,11 @@ impl Subject for Ruby {
         Cell::new(common::ruby().engine(World::default()), limits, clock)
     }
 
+    fn asking_fuel(&self) -> u64 {
+        // The compiler of Ruby is paid for by the program: some 200,000 units for one as small as this.
+        2_000_000
+    }
+
     fn task(&self, program: Program) -> Result<Task, &'static str> {
         let source = match program {
             Program::Finish => "exit 7",

@@ -24,16 +24,24 @@ else
 end
 "#;
 
+/// Lays a folder out in memory, with what is below it.
+fn put_all(folder: &Path, prefix: &str, files: &mut MemoryFolder) -> Result<(), String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(()) };
+    for entry in entries.flatten() {
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() {
+            put_all(&entry.path(), &format!("{name}/"), files)?;
+        } else {
+            files.put(&name, std::fs::read(entry.path()).map_err(|error| error.to_string())?);
+        }
+    }
+    Ok(())
+}
+
 fn run(path: &Path) -> Result<(), String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     let mut files = MemoryFolder::new(1 << 20);
-    let folder = path.with_extension("");
-    if let Ok(entries) = std::fs::read_dir(folder) {
-        for entry in entries.flatten() {
-            let bytes = std::fs::read(entry.path()).map_err(|error| error.to_string())?;
-            files.put(&entry.file_name().to_string_lossy(), bytes);
-        }
-    }
+    put_all(&path.with_extension(""), "", &mut files)?;
     let mut options = Options { boxes: true, fuel: None, clock: Some(common::clock()), ..Options::full() };
     options.world.mounts.push(("/app".into(), Mount::Memory(files)));
     let mut master = common::ruby().sandbox(options).map_err(|error| error.to_string())?;

@@ -276,10 +276,11 @@ impl Host<'_> {
                 bytes[2] = u8::from(*append);
                 4
             }
-            _ => 2,
+            // Of no kind that has a name: a terminal would be asked for colours.
+            _ => 0,
         };
         // Every right but seeking on streams, which would make the guest take them for files.
-        let rights: u64 = if bytes[0] == 2 { 0x1fff_ffff & !0x24 } else { 0x1fff_ffff };
+        let rights: u64 = if bytes[0] == 0 { 0x1fff_ffff & !0x24 } else { 0x1fff_ffff };
         bytes[8..16].copy_from_slice(&rights.to_le_bytes());
         bytes[16..24].copy_from_slice(&0x1fff_ffffu64.to_le_bytes());
         Ok(self.put(out, &bytes)?)

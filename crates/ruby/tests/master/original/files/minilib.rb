@@ -1,0 +1,3 @@
+module MiniLib
+  def self.add(a, b) = a + b
+end
