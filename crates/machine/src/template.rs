@@ -31,12 +31,6 @@ const STATE: Duration = Duration::from_secs(60);
 /// How long a program that only warms may run.
 const WARMING: Duration = Duration::from_secs(90);
 
-/// Fills the memory that is free with zeros: what programs left in it would have to be copied by every command that
-/// loads the template. A little stays free, so that nothing that is worth keeping is thrown out.
-const SCRUB: &str = "free=$(awk '/^MemFree:/ {print int($2 / 1024) - 16}' /proc/meminfo); test $free -gt 0 && mkdir /run/scrub \
-     && mount -t tmpfs -o size=100% scrub /run/scrub && head -c ${free}M /dev/zero >/run/scrub/zeros; \
-     umount /run/scrub; rmdir /run/scrub";
-
 /// Changes when frozen machines of an older make must not be used any more.
 const MAKE: u32 = 2;
 
@@ -220,6 +214,15 @@ impl Template {
         Ok(Machine::new(vm, Arc::clone(self)))
     }
 
+    /// A machine that is booted instead of cloned, on an empty overlay: what a clone saves.
+    ///
+    /// # Errors
+    /// [`Error::Qemu`] or [`Error::Gone`] when it does not come up.
+    pub fn boot(self: &Arc<Self>) -> Result<Machine, Error> {
+        let vm = self.boot_vm(self.fresh_overlay()?)?;
+        Ok(Machine::new(vm, Arc::clone(self)))
+    }
+
     /// A clone that runs, but was told nothing yet.
     pub(crate) fn clone_vm(&self) -> Result<Vm, Error> {
         let mut vm = self.restore(self.fresh_overlay()?)?;
@@ -395,7 +398,6 @@ fn make(config: &Config, image: &Image, qemu: &Path, manifest: &Manifest, folder
     for command in &config.warm {
         warm(&session, command)?;
     }
-    run_quietly(&session, SCRUB, User::Root)?;
     session.quiesce(STATE)?;
     monitor.pause()?;
     let (reader, writer) = io::pipe().map_err(failed)?;
