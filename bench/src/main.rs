@@ -5,6 +5,7 @@
 
 mod cells;
 mod command;
+mod machine;
 mod measure;
 mod moxie_programs;
 
@@ -16,7 +17,7 @@ use clap::Parser;
 #[derive(Parser, Debug)]
 struct Args {
     /// What to measure; everything when nothing is named
-    #[arg(value_parser = ["moxie", "cells", "command"])]
+    #[arg(value_parser = ["moxie", "cells", "command", "machine"])]
     parts: Vec<String>,
     /// How often each program is run on each side
     #[arg(long, default_value_t = 5)]
@@ -30,6 +31,9 @@ struct Args {
     /// Where the same programs lie as Moxie ELF files
     #[arg(long, default_value = "guest/moxie/bench")]
     programs: PathBuf,
+    /// The data folder with the machine image
+    #[arg(long, env = "OUBLIETTE_DATA")]
+    data: Option<PathBuf>,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -43,6 +47,13 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted("command") {
         command::measure(&args.oubliette, args.rounds)?;
+    }
+    if wanted("machine") {
+        let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share/oubliette"));
+        match args.data.or(home) {
+            Some(data) => machine::measure(&args.oubliette, &data, args.rounds)?,
+            None => eprintln!("machines are not measured: there is no data folder"),
+        }
     }
     Ok(())
 }

@@ -1,14 +1,17 @@
 //! `oubliette image` and `oubliette languages`: what machine cells are made of.
 
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::Result;
-use clap::Subcommand;
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 use machine::catalogue::Catalogue;
-use machine::image::{self, Options, Progress};
+use machine::image::{self, Image, Options, Progress};
 
-use crate::resources;
+use crate::{check, resources};
 
 /// `oubliette image`
 #[derive(Subcommand, Debug)]
@@ -21,18 +24,31 @@ pub(crate) enum ImageCommand {
         /// Sets of languages, or single ones, besides the base; `full` is all
         #[arg(value_name = "SET|LANGUAGE")]
         sets: Vec<String>,
-        /// An archive of a language that you downloaded
+        /// An archive of a language that you downloaded (see `oubliette languages`)
         #[arg(long, value_name = "ARCHIVE")]
         add: Vec<PathBuf>,
         /// Another mirror of Debian
         #[arg(long, value_name = "URL")]
         mirror: Option<String>,
+        /// Show all that the tools say
+        #[arg(long)]
+        verbose: bool,
     },
+}
+
+/// `oubliette languages`
+#[derive(Args, Debug)]
+pub(crate) struct LanguagesArgs {
+    /// Run every language's hello world and its test of standard input, and print a table
+    #[arg(long)]
+    check: bool,
+    #[command(flatten)]
+    options: check::Options,
 }
 
 /// Makes an image, saying what is being done.
 pub(crate) fn image(command: &ImageCommand) -> Result<ExitCode> {
-    let ImageCommand::Build { name, sets, add, mirror } = command;
+    let ImageCommand::Build { name, sets, add, mirror, verbose } = command;
     let options = Options {
         folder: resources::data()?.join("images").join(name),
         name: name.clone(),
@@ -41,22 +57,97 @@ pub(crate) fn image(command: &ImageCommand) -> Result<ExitCode> {
         agent: None,
         mirror: mirror.clone(),
     };
-    let image = image::build(&options, &mut |progress| match progress {
-        Progress::Step { number, total, title } => eprintln!("[{number}/{total}] {title}"),
-        Progress::Skipped => eprintln!("    was done before"),
-        Progress::Line(_) => {}
-    });
-    image.map_err(|error| anyhow::anyhow!("{error}"))?;
-    println!("the image is in {}; try: oubliette run hello.c", options.folder.display());
+    build(&options, *verbose)?;
+    println!("the image {name:?} is in {}; try: oubliette run hello.c", options.folder.display());
     Ok(ExitCode::SUCCESS)
 }
 
-/// Lists the languages of machine cells.
-pub(crate) fn languages() -> Result<ExitCode> {
-    let catalogue = Catalogue::built_in().map_err(|error| anyhow::anyhow!("{error}"))?;
-    for language in catalogue.languages() {
-        let state = if language.is_available() { language.set.as_str() } else { "not to be had" };
-        println!("{:<24} {:<14} {}", language.name, state, language.extensions.join(" "));
+fn build(options: &Options, verbose: bool) -> Result<()> {
+    let missing = image::missing_packages();
+    if !missing.is_empty() {
+        bail!("an image is made with tools that are missing here: apt install {}", missing.join(" "));
+    }
+    for archive in &options.add {
+        if !archive.is_file() {
+            bail!("there is no archive `{}`", archive.display());
+        }
+    }
+    let bar = std::io::stderr().is_terminal().then(|| {
+        let style = ProgressStyle::with_template("{spinner} [{pos}/{len}] {prefix} ({elapsed}) {wide_msg}");
+        let bar = ProgressBar::new(1).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        bar
+    });
+    let result = image::build(options, &mut |progress| match (progress, &bar) {
+        (Progress::Step { number, total, title }, Some(bar)) => {
+            bar.set_length(total as u64);
+            bar.set_position(number as u64);
+            bar.set_prefix(title.to_owned());
+            bar.set_message("");
+        }
+        (Progress::Step { number, total, title }, None) => eprintln!("[{number}/{total}] {title}"),
+        (Progress::Skipped, Some(bar)) => bar.set_message("was done before"),
+        (Progress::Skipped, None) => eprintln!("    was done before"),
+        (Progress::Line(line), Some(bar)) if verbose => bar.println(line),
+        (Progress::Line(line), Some(bar)) => bar.set_message(line.chars().filter(|c| !c.is_control()).collect::<String>()),
+        (Progress::Line(line), None) if verbose => eprintln!("    {line}"),
+        (Progress::Line(_), None) => {}
+    });
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    Ok(result.map(drop)?)
+}
+
+/// Sees to it that there is an image: explains what is missing, and makes it if a person says so.
+pub(crate) fn ensure_image(name: &str) -> Result<()> {
+    let folder = resources::data()?.join("images").join(name);
+    let Err(error) = Image::open(&folder) else { return Ok(()) };
+    if name != "base" {
+        bail!("{error} --name {name} full");
+    }
+    let mut text = format!(
+        "machines, each a small Linux of its own, start from an image that is not there yet ({}).\n\
+         `oubliette image build` makes it once from Debian's packages, in a few minutes: half a gigabyte with C, C++, Python,\n\
+         Lua, Perl and shells. `oubliette image build haskell java` adds languages, `oubliette image build full` all of them.",
+        folder.display()
+    );
+    let missing = image::missing_packages();
+    if !missing.is_empty() {
+        text += &format!("\nIt needs some tools first: apt install {}", missing.join(" "));
+        bail!("{text}");
+    }
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        bail!("{text}");
+    }
+    eprint!("{text}\nMake it now? [y/N] ");
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    if !matches!(answer.trim(), "y" | "Y" | "yes") {
+        bail!("there is no image, so nothing was run");
+    }
+    let options = Options { folder, name: name.to_owned(), sets: Vec::new(), add: Vec::new(), agent: None, mirror: None };
+    build(&options, false)
+}
+
+/// Lists the languages of machine cells, or tries them.
+pub(crate) fn languages(args: &LanguagesArgs) -> Result<ExitCode> {
+    if args.check {
+        return check::check(&args.options);
+    }
+    let mut out = std::io::stdout().lock();
+    for language in Catalogue::built_in()?.languages() {
+        let state = match (language.is_available(), language.archive.is_empty()) {
+            (false, _) => "not to be had",
+            (true, false) => "your download",
+            (true, true) => language.set.as_str(),
+        };
+        let line = format!("{:<24} {state:<14} {}", language.name, language.extensions.join(" "));
+        // Whoever reads only the first lines is no failure.
+        if writeln!(out, "{}", line.trim_end()).is_err() {
+            break;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,14 +6,18 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod again;
+mod check;
 mod compiler;
+mod copy;
 mod files;
 mod inspect;
+mod keep;
 mod machines;
 mod present;
 mod quantities;
 mod resources;
 mod run;
+mod shell;
 mod toolchain;
 mod watch;
 
@@ -43,8 +47,15 @@ enum Subcommands {
     /// The image of machine cells
     #[command(subcommand)]
     Image(machines::ImageCommand),
-    /// List the languages of machine cells
-    Languages,
+    /// List the languages of machine cells, or try them
+    Languages(machines::LanguagesArgs),
+    /// A shell in a machine, fresh or kept
+    Shell(shell::ShellArgs),
+    /// Copy files into or out of a kept machine
+    Cp(copy::CopyArgs),
+    /// Machines that are kept between commands
+    #[command(subcommand)]
+    Machine(keep::MachineCommand),
     /// The C tool chain for Moxie
     #[command(subcommand)]
     Toolchain(compiler::ToolchainCommand),
@@ -61,7 +72,10 @@ fn main() -> ExitCode {
         Subcommands::Replay(args) => again::replay(args),
         Subcommands::Verify(args) => again::verify(args),
         Subcommands::Image(args) => machines::image(args),
-        Subcommands::Languages => machines::languages(),
+        Subcommands::Languages(args) => machines::languages(args),
+        Subcommands::Shell(args) => shell::shell(args),
+        Subcommands::Cp(args) => copy::copy(args),
+        Subcommands::Machine(args) => keep::machine(args),
         Subcommands::Toolchain(args) => compiler::toolchain(args),
         Subcommands::Cc(args) => compiler::cc(args),
     };
@@ -77,9 +91,16 @@ fn failure_status(error: &anyhow::Error) -> u8 {
     match error.downcast_ref::<Error>() {
         Some(Error::Host(_) | Error::HostMemory(_) | Error::Io(_) | Error::Diverged(_)) => present::FAILURE,
         Some(_) => present::WRONG_USE,
+        None if error.downcast_ref::<machine::Error>().is_some_and(is_the_hosts) => present::FAILURE,
         // What is no error of the library's is about the command line and the files it names.
         None => present::WRONG_USE,
     }
+}
+
+/// Whether a machine's failure is none of the command line's.
+fn is_the_hosts(error: &machine::Error) -> bool {
+    use machine::Error;
+    matches!(error, Error::Build { .. } | Error::Qemu(_) | Error::Io { .. } | Error::Gone(_) | Error::Catalogue(_))
 }
 
 #[cfg(test)]

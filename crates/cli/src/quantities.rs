@@ -11,6 +11,14 @@ pub(crate) fn bytes(text: &str) -> Result<Bound<u64>, String> {
     scaled(text, 1024, "a size such as 64K, 1M or 2G, or none")
 }
 
+/// Bytes of something that has to have an end.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    match bytes(text)? {
+        Bound::At(size) => Ok(size),
+        Bound::Unlimited | Bound::Default => Err("expected a size such as 64K, 1M or 2G".to_owned()),
+    }
+}
+
 /// Units of fuel: a number with K, M or G for powers of 1,000, or `none` for no limit.
 pub(crate) fn units(text: &str) -> Result<Bound<u64>, String> {
     scaled(text, 1000, "a number such as 50000, 10M or 2G, or none")

@@ -108,6 +108,9 @@ pub(crate) struct Job {
     /// The kind of cell, over the file's type
     #[arg(long = "cell", value_name = "KIND", value_parser = kind)]
     kind: Option<CellKind>,
+    /// The program's language, over the file's type (machine)
+    #[arg(long, value_name = "NAME")]
+    language: Option<String>,
     /// Where regions lie (moxie)
     #[arg(long, value_enum, default_value = "pages", hide_default_value = true)]
     layout: Layout,
@@ -156,6 +159,7 @@ impl Job {
         let Some(last) = programs.last() else { bail!("no program given: name one, as in `oubliette run contract.elf`") };
         let kind = match self.kind {
             Some(kind) => kind,
+            None if self.language.is_some() => CellKind::Machine,
             None => CellKind::detect(&last.name, &last.bytes)?,
         };
         let inputs = self
@@ -185,11 +189,18 @@ impl Job {
                     Engine::Auto => moxie::Tier::Auto,
                 };
             }
-            Guest::Wasm { arguments } | Guest::Machine { arguments, .. } => arguments.clone_from(&self.arguments),
+            Guest::Machine { arguments, language } => {
+                arguments.clone_from(&self.arguments);
+                language.clone_from(&self.language);
+            }
+            Guest::Wasm { arguments } => arguments.clone_from(&self.arguments),
             Guest::Ruby => {}
         }
         if !self.arguments.is_empty() && matches!(kind, CellKind::Moxie | CellKind::Ruby) {
             bail!("the {} cell takes no arguments: give data with -d", kind.name());
+        }
+        if self.language.is_some() && kind != CellKind::Machine {
+            bail!("--language is for machines: the {} cell has one language", kind.name());
         }
         Ok(Request { task: Task { programs, inputs, state }, limits: self.common.limits(), offers: self.common.offers(), guest })
     }
@@ -209,6 +220,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
         }
         let outcome = watch::run(&request, &args.watch)?;
         return deliver(args, outcome, &request);
+    }
+    if request.guest.kind() == CellKind::Machine {
+        crate::machines::ensure_image("base")?;
     }
     let mut cell = request.open(&resources::for_kind(request.guest.kind())?)?;
     if args.record.is_some() {
