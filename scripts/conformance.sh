@@ -10,11 +10,20 @@ if [ -z "$suite" ] || [ -z "$folder" ]; then
 	usage: make conformance SUITE=name FOLDER=path
 	  torture   programs of a C compiler's execution tests, with their expected.tsv beside them: interpreter, JIT,
 	            JIT with fuel handed out 1,000 at a time, and a snapshot in the middle
+	  test262   a checkout of tc39/test262: every file of scripts/test262-scope.py's list in a JavaScript cell of its own,
+	            then test/annexB apart; ONLY=prefix takes the files whose path begins so
 	USAGE
 	exit 2
 fi
 case $suite in
 torture) exec $cargo run --release -p oubliette-moxie --example torture -- "$folder" ;;
+test262)
+	run() {
+		$cargo run --release -p oubliette-javascript --example test262 -- "$folder" --threads "$(nproc)" --filter "${ONLY:-}" "$@"
+	}
+	run
+	case ${ONLY:-annexB} in annexB*) run --tops annexB ;; esac
+	;;
 *)
 	echo "there is no suite \`$suite\`" >&2
 	exit 2

@@ -1,7 +1,8 @@
-//! Runs tc39/test262: `test262 CHECKOUT [--edition 2024|2025] [--filter PREFIX] [--threads N] [--failures FILE] [--every N]`.
+//! Runs tc39/test262: `test262 CHECKOUT [--edition 2024|2025] [--filter PREFIX] [--threads N] [--failures FILE]
+//! [--every N] [--tops FOLDER,FOLDER]`.
 //!
 //! Each file of the edition's scope runs in a fresh cell with limits on fuel and memory, in every mode it asks for. Prints results by
-//! folder. `--every N` takes each N-th file only.
+//! folder. `--every N` takes each N-th file only; `--tops annexB` the files of another folder than language and built-ins.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
@@ -93,50 +94,95 @@ fn walk(folder: &Path, out: &mut Vec<PathBuf>) {
     }
 }
 
-/// Runs one mode; Err: why it failed.
-fn run_mode(harness: &Path, head: &Header, text: &str, strict: bool) -> Result<(), String> {
-    let mut cell = javascript::Evaluator::new(MEMORY).map_err(|e| e.to_string())?;
-    let mut meter = cell::Meter::new(Some(FUEL));
-    if !head.flags.contains("raw") {
-        cell.eval(HOST, &mut meter).map_err(|e| format!("host: {e}"))?;
-        let mut includes = vec!["assert.js".to_owned(), "sta.js".to_owned()];
-        if head.flags.contains("async") {
-            includes.push("doneprintHandle.js".to_owned());
+/// The files that a test names as modules, and those that they name.
+fn fixtures(test: &Path, place: &str, text: &str, out: &mut BTreeMap<String, String>) {
+    for (start, _) in text.match_indices(['\'', '"']) {
+        let rest = &text[start + 1..];
+        let Some(end) = rest.find(&text[start..=start]).filter(|&end| end < 200) else { continue };
+        let name = &rest[..end];
+        if !(name.starts_with("./") || name.starts_with("../")) || !(name.ends_with(".js") || name.ends_with(".json")) {
+            continue;
         }
-        includes.extend(head.includes.iter().cloned());
-        for name in includes {
-            let source = std::fs::read_to_string(harness.join(&name)).map_err(|e| e.to_string())?;
-            cell.eval(&source, &mut meter).map_err(|e| format!("{name}: {e}"))?;
+        let mut parts: Vec<&str> = place.split('/').collect();
+        parts.pop();
+        for part in name.split('/') {
+            match part {
+                "." => {}
+                ".." => drop(parts.pop()),
+                part => parts.push(part),
+            }
         }
-    }
-    let source = if strict { format!("\"use strict\";\n{text}") } else { text.to_owned() };
-    let result = cell.eval(&source, &mut meter);
-    match (&head.negative, result) {
-        (Some((_, kind)), Err(error)) if error.starts_with(kind.as_str()) => Ok(()),
-        (Some((_, kind)), result) => Err(format!("expected {kind}, got {result:?}")),
-        (None, Err(error)) => Err(error),
-        (None, Ok(_)) if head.flags.contains("async") => {
-            let output = cell.output();
-            if output.contains("Test262:AsyncTestComplete") { Ok(()) } else { Err(format!("async: {}", output.trim())) }
+        let there = parts.join("/");
+        if !out.contains_key(&there)
+            && let Ok(source) = std::fs::read_to_string(test.join(&there))
+        {
+            out.insert(there.clone(), source.clone());
+            fixtures(test, &there, &source, out);
         }
-        (None, Ok(_)) => Ok(()),
     }
 }
 
-fn run(harness: &Path, text: &str) -> Result<(), String> {
-    let head = header(text).ok_or("no header")?;
-    if head.flags.contains("module") {
-        return Err("modules are not offered".into());
+/// A test and what it needs.
+struct Test<'a> {
+    harness: &'a Path,
+    head: Header,
+    place: &'a str,
+    text: &'a str,
+    fixtures: BTreeMap<String, String>,
+}
+
+impl Test<'_> {
+    /// Runs one mode; Err: why it failed.
+    fn run_mode(&self, strict: bool) -> Result<(), String> {
+        let head = &self.head;
+        let module = head.flags.contains("module");
+        let mut cell = javascript::Evaluator::new(MEMORY).map_err(|e| e.to_string())?;
+        let mut meter = cell::Meter::new(Some(FUEL));
+        if !head.flags.contains("raw") {
+            cell.eval(HOST, &mut meter).map_err(|e| format!("host: {e}"))?;
+            let mut includes = vec!["assert.js".to_owned(), "sta.js".to_owned()];
+            if head.flags.contains("async") {
+                includes.push("doneprintHandle.js".to_owned());
+            }
+            includes.extend(head.includes.iter().cloned());
+            for name in includes {
+                let source = std::fs::read_to_string(self.harness.join(&name)).map_err(|e| e.to_string())?;
+                cell.eval(&source, &mut meter).map_err(|e| format!("{name}: {e}"))?;
+            }
+        }
+        for (name, source) in &self.fixtures {
+            cell.add_input(name, source.as_bytes());
+        }
+        let source = if strict { format!("\"use strict\";\n{}", self.text) } else { self.text.to_owned() };
+        let result = cell.eval_file(&source, self.place, module, &mut meter);
+        match (&head.negative, result) {
+            (Some((_, kind)), Err(error)) if error.starts_with(kind.as_str()) => Ok(()),
+            (Some((_, kind)), result) => Err(format!("expected {kind}, got {result:?}")),
+            (None, Err(error)) => Err(error),
+            (None, Ok(_)) if head.flags.contains("async") => {
+                let output = cell.output();
+                if output.contains("Test262:AsyncTestComplete") { Ok(()) } else { Err(format!("async: {}", output.trim())) }
+            }
+            (None, Ok(_)) => Ok(()),
+        }
     }
-    let modes: &[bool] = if head.flags.contains("raw") || head.flags.contains("noStrict") {
+}
+
+fn run(checkout: &Path, place: &str, text: &str) -> Result<(), String> {
+    let head = header(text).ok_or("no header")?;
+    let once = ["raw", "noStrict", "module"].iter().any(|flag| head.flags.contains(*flag));
+    let modes: &[bool] = if once {
         &[false]
     } else if head.flags.contains("onlyStrict") {
         &[true]
     } else {
         &[false, true]
     };
+    let mut found = BTreeMap::new();
+    fixtures(&checkout.join("test"), place, text, &mut found);
+    let test = Test { harness: &checkout.join("harness"), head, place, text, fixtures: found };
     for &strict in modes {
-        run_mode(harness, &head, text, strict).map_err(|e| format!("{}{e}", if strict { "strict: " } else { "" }))?;
+        test.run_mode(strict).map_err(|e| format!("{}{e}", if strict { "strict: " } else { "" }))?;
     }
     Ok(())
 }
@@ -149,6 +195,7 @@ fn main() {
     }
     let mut arguments = std::env::args().skip(1);
     let checkout = PathBuf::from(arguments.next().expect("the folder of a test262 checkout"));
+    let mut tops = "language,built-ins".to_owned();
     let (mut edition, mut filter, mut threads, mut failures, mut every) = (2024, String::new(), 2, None, 1);
     while let Some(option) = arguments.next() {
         let value = arguments.next().unwrap_or_default();
@@ -157,13 +204,14 @@ fn main() {
             "--filter" => filter = value,
             "--threads" => threads = value.parse().expect("a number"),
             "--failures" => failures = Some(value),
+            "--tops" => tops = value,
             "--every" => every = value.parse().expect("a number"),
             other => panic!("unknown option {other}"),
         }
     }
     let test = checkout.join("test");
     let mut files = Vec::new();
-    for top in ["language", "built-ins"] {
+    for top in tops.split(',') {
         walk(&test.join(top), &mut files);
     }
     let outside = excluded(edition);
@@ -188,7 +236,6 @@ fn main() {
         })
         .step_by(every)
         .collect();
-    let harness = checkout.join("harness");
     let next = AtomicUsize::new(0);
     // What each thread runs, and since when: for the display.
     let running: Vec<Mutex<Option<(usize, std::time::Instant)>>> = (0..threads).map(|_| Mutex::new(None)).collect();
@@ -197,13 +244,13 @@ fn main() {
     std::panic::set_hook(Box::new(|_| {}));
     std::thread::scope(|threads_scope| {
         for slot in &running {
-            let (scope, harness, next, finished, results) = (&scope, &harness, &next, &finished, &results);
+            let (scope, checkout, next, finished, results) = (&scope, &checkout, &next, &finished, &results);
             let worker = move || {
                 loop {
                     let i = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((_, text)) = scope.get(i) else { break };
+                    let Some((place, text)) = scope.get(i) else { break };
                     *slot.lock().expect("no panics hold it") = Some((i, std::time::Instant::now()));
-                    let result = std::panic::catch_unwind(|| run(harness, text)).unwrap_or_else(|cause| {
+                    let result = std::panic::catch_unwind(|| run(checkout, place, text)).unwrap_or_else(|cause| {
                         let text =
                             cause.downcast_ref::<String>().cloned().or_else(|| cause.downcast_ref::<&str>().map(|s| (*s).to_owned()));
                         Err(format!("PANIC {}", text.unwrap_or_default()))

@@ -25,7 +25,21 @@ impl Evaluator {
     /// # Errors
     /// The text of what was thrown, or why it stopped.
     pub fn eval(&mut self, source: &str, meter: &mut cell::Meter) -> Result<String, String> {
-        let mut end = match self.session.start(source.as_bytes(), "<eval>", Options::default(), Goal::Script, meter) {
+        self.eval_file(source, "<eval>", false, meter)
+    }
+
+    /// Has a file ready for `import`, under this name.
+    pub fn add_input(&mut self, name: &str, bytes: &[u8]) {
+        self.session.host.inputs.push(cell::Input { name: name.to_owned(), bytes: bytes.into() });
+    }
+
+    /// Evaluates a script or a module that has a name, which imports are relative to.
+    ///
+    /// # Errors
+    /// As [`eval`](Self::eval); a module's promise that is rejected counts as thrown.
+    pub fn eval_file(&mut self, source: &str, name: &str, module: bool, meter: &mut cell::Meter) -> Result<String, String> {
+        let goal = if module { Goal::Module } else { Goal::Script };
+        let mut end = match self.session.start(source.as_bytes(), name, Options::default(), goal, meter) {
             Some(end) => end,
             None => self.session.run(meter),
         };
@@ -43,6 +57,12 @@ impl Evaluator {
                 end = job;
                 break;
             }
+        }
+        if module
+            && matches!(end, End::Value(_))
+            && let Some(reason) = self.session.with(|vm| vm.unhandled_rejection())
+        {
+            end = End::Thrown(reason);
         }
         match end {
             End::Value(value) => Ok(self.show(value)),

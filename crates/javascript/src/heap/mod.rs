@@ -235,8 +235,8 @@ pub(crate) struct Heap<'a> {
     pub(crate) live: u32,
     /// Where the library's objects end.
     pub(crate) library_end: u32,
-    /// Bytes that the instruction which asked for room needs, as far as it has said.
-    pub(crate) demand: u32,
+    /// How often the instruction that asked for room has run again for it.
+    pub(crate) tries: u32,
     /// The next collection is between two turns of the guest: weak references may lose their targets.
     pub(crate) clear_references: bool,
     /// Such a collection was made, and nobody has asked since.
@@ -265,7 +265,7 @@ impl<'a> Heap<'a> {
             debt: 0,
             live: 0,
             library_end: 0,
-            demand: 0,
+            tries: 0,
             clear_references: false,
             cleared: false,
         }

@@ -459,7 +459,7 @@ impl<'a> Heap<'a> {
         let elements = self.elements(object);
         let sparse = elements != 0 && self.is(elements, Kind::Sparse);
         let capacity = if sparse { 0 } else { self.high(elements) };
-        if sparse || attributes != attribute::PLAIN || index >= capacity.saturating_mul(2).saturating_add(GAP) {
+        if sparse || attributes != attribute::PLAIN || index >= capacity.saturating_add(capacity / 2).saturating_add(GAP) {
             self.sparse_define(object, index, value, attributes)?;
         } else {
             self.reserve_elements(object, index + 1)?;

@@ -20,6 +20,9 @@ op!(Halt(vm, regs, region, pc, state, word) {
     vm.exit(Exit::Value(Value(regs.get(a(word)))))
 });
 
+/// How often an instruction may collect and run again when nothing more can be given to it.
+const MOST_TRIES: u32 = 16;
+
 impl<'a> Vm<'a> {
     /// The handler of the code for a place (in words from its start): target and register.
     fn handler(&self, code: u32, word: u32) -> Option<(u32, u8)> {
@@ -77,10 +80,11 @@ impl<'a> Vm<'a> {
     /// Collects because an instruction found no room; afterwards it runs again. If there is still none: the prepared error
     /// once, then the stop.
     pub(crate) fn make_room(&mut self, bytes: u32) -> Result<()> {
-        // The same instruction again: what it asked for before came out of the room it got, so it needs both.
+        // The same instruction again: what it got was not all it needs. It makes many small cells, so the room doubles each time.
         let again = self.collected_at == self.pc;
-        let demand = if again { self.heap.demand.saturating_add(bytes) } else { bytes };
-        self.heap.demand = demand;
+        self.heap.tries = if again { self.heap.tries.saturating_add(1) } else { 0 };
+        let tries = self.heap.tries;
+        let all_was_given = self.heap.threshold >= self.heap.cap;
         let before = self.heap.used();
         self.collect()?;
         let live = self.heap.live;
@@ -92,8 +96,9 @@ impl<'a> Vm<'a> {
             return self.range_error("Invalid string length");
         }
         self.collected_at = self.pc;
-        if self.heap.raise_threshold(demand)
-            || demand <= self.heap.cap && self.heap.has_room(bytes)
+        let wanted = if again { bytes.max((1 << 20) << tries.min(10)) } else { bytes };
+        if self.heap.raise_threshold(wanted)
+            || (if again { !all_was_given || tries < MOST_TRIES } else { true }) && self.heap.has_room(bytes)
             || !again && self.heap.used() < before
         {
             return Ok(());

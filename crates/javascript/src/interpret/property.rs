@@ -875,6 +875,13 @@ impl<'a> Vm<'a> {
             Own::Data { attributes, .. } | Own::Accessor { attributes, .. } if attributes & attribute::CONFIGURABLE != 0 => {
                 self.heap.put(object, key, value, attribute::PLAIN)
             }
+            Own::Exotic => {
+                // A field of a class whose constructor returned a proxy.
+                let key = self.heap.key_value(key)?;
+                self.entry = Entry::Discard;
+                self.help(Helper::CreateDataProperty, &[Value::object(object), key, value])?;
+                Ok(())
+            }
             _ => {
                 let text = self.key_text(key)?;
                 self.type_error(&format!("Cannot redefine property: {text}"))

@@ -385,7 +385,7 @@
   toString() {
     const o = %toObject(this);
     const join = o.join;
-    return %isCallable(join) ? %call(join, o) : %call(@OBJECT_PROTOTYPE.toString, o);
+    return %isCallable(join) ? %call(join, o) : %objectText(o);
   },
   unshift(...items) {
     const o = %toObject(this), length = %lengthOf(o), add = items.length;

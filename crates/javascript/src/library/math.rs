@@ -67,7 +67,7 @@ macro_rules! unary {
 
 pub(super) const NATIVES: &[Native] = unary! {
     "abs" f64::abs; "floor" f64::floor; "ceil" f64::ceil; "trunc" f64::trunc; "sqrt" f64::sqrt;
-    "round" |x| if x.is_finite() && x.fract() != 0.0 { let r = (x + 0.5).floor(); let r = if r - x > 0.5 { r - 1.0 } else { r }; if r == 0.0 { r.copysign(x) } else { r } } else { x };
+    "round" |x| if x.is_finite() && x.fract() != 0.0 { let low = x.floor(); (if x - low < 0.5 { low } else { low + 1.0 }).abs().copysign(x) } else { x };
     "sign" |x| if x == 0.0 || x.is_nan() { x } else { 1f64.copysign(x) };
     "sin" libm::sin; "cos" libm::cos; "tan" libm::tan; "asin" libm::asin; "acos" libm::acos; "atan" libm::atan;
     "sinh" libm::sinh; "cosh" libm::cosh; "tanh" libm::tanh; "asinh" libm::asinh; "acosh" libm::acosh; "atanh" libm::atanh;

@@ -143,7 +143,7 @@ helpers! {
     InScope "inScope" GetSuper "getSuper" SetSuper "setSuper" Coerce "coerce" AsyncAwait "asyncAwait" AsyncReturn "asyncReturn"
     AsyncThrow "asyncThrow" AsyncGeneratorYield "asyncGeneratorYield" AsyncGeneratorAwait "asyncGeneratorAwait"
     AsyncGeneratorReturn "asyncGeneratorReturn" AsyncGeneratorThrow "asyncGeneratorThrow" ImportCall "importCall"
-    RunJob "runJob" RunTimer "runTimer" Operate "operate" StartModule "startModule" PromiseResolve "promiseResolve" PromiseReject "promiseReject"
+    CreateDataProperty "createDataProperty" RunJob "runJob" RunTimer "runTimer" Operate "operate" StartModule "startModule" PromiseResolve "promiseResolve" PromiseReject "promiseReject"
 }
 
 /// Calls a library function by number from a window that holds its arguments: `%name(...)`.
@@ -161,7 +161,10 @@ pub(crate) fn call_leaf(vm: &mut Vm<'_>, number: u32, arguments: Arguments) -> R
 
 /// Calls a Rust native as the guest does: converts first what its row says.
 pub(crate) fn call_native(vm: &mut Vm<'_>, number: u32, arguments: Arguments) -> Result<Value> {
-    let Some(row) = row(number) else { return vm.type_error("not a function") };
+    let Some(row) = row(number) else {
+        // Function.prototype is a function that does nothing.
+        return if number == u32::MAX { Ok(Value::UNDEFINED) } else { vm.type_error("not a function") };
+    };
     for (i, kind) in row.convert.bytes().enumerate() {
         let value = if i == 0 { arguments.this(vm) } else { arguments.get(vm, i as u32 - 1) };
         let right = match kind {

@@ -75,6 +75,7 @@
     return %numberPrecision(n, d);
   },
 });
+%setLength(@NUMBER_PROTOTYPE, "toString", 1);
 %define("thisBoolean", function (x) {
   if (typeof x === "boolean") return x;
   const inner = %wrapped(x);

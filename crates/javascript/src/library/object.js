@@ -3,7 +3,11 @@
 %define("getPrototypeOf", function (object) { return %isProxy(object) ? %proxyGetPrototypeOf(object) : %ordinaryGetPrototypeOf(object); });
 %define("setPrototypeOf", function (object, proto) { return %isProxy(object) ? %proxySetPrototypeOf(object, proto) : %ordinarySetPrototypeOf(object, proto); });
 %define("isExtensible", function (object) { return %isProxy(object) ? %proxyIsExtensible(object) : %ordinaryIsExtensible(object); });
-%define("preventExtensions", function (object) { return %isProxy(object) ? %proxyPreventExtensions(object) : %ordinaryPreventExtensions(object); });
+%define("preventExtensions", function (object) {
+  // A typed array that may grow cannot promise that it will not.
+  if (%isTypedArray(object) && (%typedTracks(object) || %bufferMax(%typedBuffer(object)) !== undefined)) return false;
+  return %isProxy(object) ? %proxyPreventExtensions(object) : %ordinaryPreventExtensions(object);
+});
 %define("getOwnPropertyDescriptor", function (object, key) { return %isProxy(object) ? %proxyGetOwnPropertyDescriptor(object, key) : %ordinaryGetOwnProperty(object, key); });
 %define("ownKeys", function (object) { return %isProxy(object) ? %proxyOwnKeys(object) : %ordinaryOwnKeys(object, 0); });
 %define("hasOwn", function (object, key) {
@@ -242,10 +246,7 @@
   toString() {
     if (this === undefined) return "[object Undefined]";
     if (this === null) return "[object Null]";
-    const object = %toObject(this);
-    const builtin = %isArrayLike(object) ? "Array" : %classOf(object);
-    const tag = object[@@toStringTag];
-    return `[object ${typeof tag === "string" ? tag : builtin}]`;
+    return %objectText(%toObject(this));
   },
   valueOf() { return %toObject(this); },
   get __proto__() { return %getPrototypeOf(%toObject(this)); },
@@ -280,6 +281,11 @@
       if (d !== undefined) return d.set;
     }
   },
+});
+%define("objectText", function (object) {
+  const builtin = %isArrayLike(object) ? "Array" : %classOf(object);
+  const tag = object[@@toStringTag];
+  return `[object ${typeof tag === "string" ? tag : builtin}]`;
 });
 // Array.isArray, through proxies.
 %define("isArrayLike", function (x) {

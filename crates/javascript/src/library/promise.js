@@ -327,7 +327,7 @@
     try {
       const method = iterator.throw;
       if (method === undefined || method === null) {
-        %iteratorCloseQuietly(iterator);
+        %iteratorClose(iterator);
         %typeError("The iterator does not provide a 'throw' method");
       }
       result = arguments.length > 0 ? %call(method, iterator, value) : %call(method, iterator);

@@ -195,6 +195,6 @@
     if (!%isObject(target) || !%isObject(handler)) %typeError("Cannot create proxy with a non-object as target or handler");
     let proxy = %newProxy(target, handler);
     const result = proxy;
-    return { proxy: result, revoke: () => { if (proxy !== null) { %setField(proxy, 1, null); proxy = null; } } };
+    return { proxy: result, revoke: (0, () => { if (proxy !== null) { %setField(proxy, 1, null); proxy = null; } }) };
   },
 });

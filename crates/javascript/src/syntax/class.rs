@@ -161,6 +161,8 @@ impl Parse<'_> {
             }
         }
         let mut first = self.t;
+        // Where a method's own text begins: behind `static`.
+        let mut own_start = start;
         let (mut key, mut flags);
         let mut known_key = None;
         if self.at_name(known::STATIC) {
@@ -176,6 +178,7 @@ impl Parse<'_> {
                     self.ts_modifiers(&mut modifiers.is_abstract, &mut modifiers.declared)?;
                 }
                 first = self.t;
+                own_start = first.start;
             }
         }
         if known_key.is_none() && self.at_name(known::ACCESSOR) {
@@ -235,7 +238,7 @@ impl Parse<'_> {
             self.next()?;
         }
         if self.t.tok == Tok::LParen || self.ts && self.t.tok == Tok::Lt {
-            return self.class_method(start, body, modifiers, function, kind, special, key, flags, text, private);
+            return self.class_method(own_start, body, modifiers, function, kind, special, key, flags, text, private);
         }
         if special {
             return self.unexpected();
