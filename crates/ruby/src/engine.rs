@@ -108,7 +108,7 @@ impl RubyCell {
             Polled::Broken(why) => self.broken(&why),
             Polled::Over(over) => {
                 self.running = false;
-                let refused = self.member.guest.memory().1;
+                let refused = self.member.guest.was_refused();
                 Event::Stop(stop_of(&dead(over, refused)))
             }
             Polled::Halted(halt) => Event::Stop(halt.into()),

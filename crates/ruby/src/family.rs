@@ -319,7 +319,7 @@ impl Family {
                 Polled::Done(_) => self.died(top, Dead::Broken("it ended without a word that makes sense".into())),
                 Polled::Broken(why) => self.died(top, Dead::Broken(why)),
                 Polled::Over(over) => {
-                    let refused = self.member(top).is_some_and(|member| member.guest.memory().1);
+                    let refused = self.member(top).is_some_and(|member| member.guest.was_refused());
                     self.died(top, dead(over, refused))
                 }
                 Polled::Halted(halt) => self.halted(halt),

@@ -294,6 +294,11 @@ impl Guest {
         (gauge.peak, gauge.refused)
     }
 
+    /// Whether a growth was refused at any time in the instance's life. A program that did not expect it may break much later.
+    pub fn was_refused(&self) -> bool {
+        self.shared.lock().gauge.was_refused
+    }
+
     /// Changes the memory cap. Below what is held, the next growth fails.
     pub fn set_memory(&mut self, memory: u64) {
         self.shared.lock().gauge.cap = memory;

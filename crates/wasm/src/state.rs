@@ -64,6 +64,8 @@ pub(crate) struct Gauge {
     pub(crate) peak: u64,
     /// A growth was refused since the run began.
     pub(crate) refused: bool,
+    /// A growth was refused at any time: what the guest did without it may show late.
+    pub(crate) was_refused: bool,
 }
 
 pub(crate) enum Outgoing {
@@ -184,6 +186,7 @@ fn admit(shared: &Shared, more: u64) -> bool {
     let held = gauge.held.saturating_add(more);
     if held > gauge.cap {
         gauge.refused = true;
+        gauge.was_refused = true;
         return false;
     }
     gauge.held = held;

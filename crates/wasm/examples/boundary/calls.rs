@@ -108,7 +108,7 @@ fn module(bytes: &mut Bytes<'_>) -> Vec<u8> {
     let (mut types, mut imports, mut functions) = (TypeSection::new(), ImportSection::new(), FunctionSection::new());
     for (at, (module, name, parameters)) in IMPORTS.iter().enumerate() {
         let kinds = parameters.bytes().filter(|kind| *kind != b'!').map(|kind| if kind == b'I' { ValType::I64 } else { ValType::I32 });
-        types.ty().function(kinds, if parameters.ends_with('!') { None } else { Some(ValType::I32) });
+        types.ty().function(kinds.collect::<Vec<_>>(), if parameters.ends_with('!') { None } else { Some(ValType::I32) });
         imports.import(module, name, EntityType::Function(at as u32));
     }
     types.ty().function([], []);
