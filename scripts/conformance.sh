@@ -12,6 +12,8 @@ if [ -z "$suite" ] || [ -z "$folder" ]; then
 	            JIT with fuel handed out 1,000 at a time, and a snapshot in the middle
 	  test262   a checkout of tc39/test262: every file of scripts/test262-scope.py's list in a JavaScript cell of its own,
 	            then test/annexB apart; ONLY=prefix takes the files whose path begins so
+	  ruby-spec a checkout of ruby/spec, with one of ruby/mspec beside it (or where MSPEC says): language and core in boxes;
+	            ONLY=core/array takes one folder
 	USAGE
 	exit 2
 fi
@@ -23,6 +25,12 @@ test262)
 	}
 	run
 	case ${ONLY:-annexB} in annexB*) run --tops annexB ;; esac
+	;;
+ruby-spec)
+	for mspec in "${MSPEC:-}" "$folder/../mspec" "$folder/../ruby+mspec"; do
+		[ -n "$mspec" ] && [ -d "$mspec/lib" ] && break
+	done
+	exec $cargo run --release -p oubliette-ruby --example conformance -- "$folder" "$mspec" ${ONLY:+"$ONLY"}
 	;;
 *)
 	echo "there is no suite \`$suite\`" >&2
