@@ -11,8 +11,10 @@ mod compiler;
 mod copy;
 mod files;
 mod inspect;
+mod javascript;
 mod keep;
 mod machines;
+mod master;
 mod present;
 mod quantities;
 mod resources;
@@ -36,6 +38,12 @@ struct Command {
 enum Subcommands {
     /// Run a program in a cell
     Run(run::RunArgs),
+    /// A main Ruby, in which Sandbox makes boxes: a file, code, or line by line
+    Ruby(master::RubyArgs),
+    /// Run JavaScript given here, and show its value
+    Eval(javascript::EvalArgs),
+    /// JavaScript line by line, in one cell
+    Repl(javascript::ReplArgs),
     /// Run a program under a debugger: waits for gdb and says how to attach
     Debug(run::DebugArgs),
     /// Show what is in a program: segments, symbols, disassembly
@@ -67,6 +75,9 @@ fn main() -> ExitCode {
     let command = Command::parse();
     let result = match &command.command {
         Subcommands::Run(args) => run::run(args),
+        Subcommands::Ruby(args) => master::ruby(args),
+        Subcommands::Eval(args) => javascript::eval(args),
+        Subcommands::Repl(args) => javascript::repl(args),
         Subcommands::Debug(args) => run::debug(args),
         Subcommands::Inspect(args) => inspect::inspect(args),
         Subcommands::Replay(args) => again::replay(args),

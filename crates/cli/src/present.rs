@@ -55,7 +55,7 @@ fn write_out(bytes: &[u8]) -> Result<()> {
 }
 
 /// Why the run ended, as a sentence that says what to do; nothing for a run that finished.
-fn explain(outcome: &Outcome) -> Option<String> {
+pub(crate) fn explain(outcome: &Outcome) -> Option<String> {
     let fuel = outcome.usage.fuel.map_or_else(String::new, |fuel| format!(" after {fuel} units of fuel"));
     Some(match &outcome.stop {
         Stop::Finished(_) => return None,

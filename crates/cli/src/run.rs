@@ -58,6 +58,11 @@ impl Common {
         }
     }
 
+    /// Whether the outcome is to be printed as JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// The standard offers.
     pub(crate) fn offers(&self) -> BTreeSet<Standard> {
         self.offer.iter().copied().collect()
@@ -117,6 +122,12 @@ pub(crate) struct Job {
     /// How instructions are run (moxie)
     #[arg(long, value_enum, default_value = "auto", hide_default_value = true)]
     engine: Engine,
+    /// Refuse eval and Function (javascript)
+    #[arg(long)]
+    no_eval: bool,
+    /// Take the program for a module, whatever its name (javascript)
+    #[arg(long)]
+    module: bool,
     /// Arguments for the program (wasm, machine)
     #[arg(last = true, value_name = "ARGUMENT")]
     arguments: Vec<String>,
@@ -194,9 +205,13 @@ impl Job {
                 language.clone_from(&self.language);
             }
             Guest::Wasm { arguments } => arguments.clone_from(&self.arguments),
+            Guest::JavaScript(options) => {
+                options.eval = !self.no_eval;
+                options.module = self.module;
+            }
             Guest::Ruby => {}
         }
-        if !self.arguments.is_empty() && matches!(kind, CellKind::Moxie | CellKind::Ruby) {
+        if !self.arguments.is_empty() && matches!(kind, CellKind::Moxie | CellKind::JavaScript | CellKind::Ruby) {
             bail!("the {} cell takes no arguments: give data with -d", kind.name());
         }
         if self.language.is_some() && kind != CellKind::Machine {
@@ -339,7 +354,13 @@ fn deliver(args: &RunArgs, mut outcome: Outcome, request: &Request) -> Result<Ex
     if args.job.common.json {
         println!("{}", Report::new(outcome, args.output.is_none(), args.job.state.is_none()).to_json()?);
     } else {
-        present::show(outcome, args.output.is_none())?;
+        let mut outcome = outcome.clone();
+        if request.guest.kind() == CellKind::JavaScript
+            && let Some(program) = request.task.programs.first()
+        {
+            crate::javascript::point(&mut outcome, &String::from_utf8_lossy(&program.bytes));
+        }
+        present::show(&outcome, args.output.is_none())?;
     }
     Ok(present::exit(outcome))
 }
