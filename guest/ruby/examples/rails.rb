@@ -1,0 +1,5 @@
+def start
+  MongrelConnector.each do |cgi|
+    cgi << "hallo!"
+  end
+end
