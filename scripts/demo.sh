@@ -5,4 +5,5 @@ cd "$(dirname "$0")/.."
 oubliette=$(realpath "$1")
 guest/moxie/examples/demo.sh "$oubliette"
 guest/javascript/examples/demo.sh "$oubliette"
+guest/ruby/examples/demo.sh "$oubliette"
 guest/machine/examples/demo.sh "$oubliette"
