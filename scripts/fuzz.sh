@@ -7,6 +7,12 @@ seconds=${FUZZ_SECONDS:-60}
 seed=${FUZZ_SEED:-$(date +%s)}
 echo "moxie: interpreter and compiled code in lock-step, $seconds s from seed $seed"
 $cargo run --release -p oubliette-moxie --example lockstep -- "$seconds" "$seed"
+echo "wasm: guests that call their imports with anything, $seconds s from seed $seed"
+$cargo run --release -p oubliette-wasm --example boundary -- "$seconds" "$seed"
+if command -v npm >/dev/null; then
+	echo "ruby: boxes that send the host anything, $seconds s from seed $seed"
+	$cargo run --release -p oubliette-ruby --example boundary -- "$seconds" "$seed"
+fi
 if ! cargo fuzz --version >/dev/null 2>&1; then
 	echo "the coverage-guided targets need cargo-fuzz and a nightly Rust: cargo install cargo-fuzz" >&2
 	exit 0
