@@ -232,15 +232,15 @@
 });
 %define("forIn", function (object) {
   const names = [];
-  const seen = [];
+  const seen = %newHash(@SET_PROTOTYPE, 1);
   while (object !== null) {
     const keys = %ownKeys(object);
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i];
       if (typeof key === "symbol") continue;
       const descriptor = %getOwnPropertyDescriptor(object, key);
-      if (descriptor === undefined || %includes(seen, key)) continue;
-      %push(seen, key);
+      if (descriptor === undefined || %hashHas(seen, key)) continue;
+      %hashSet(seen, key, key);
       if (descriptor.enumerable) %push(names, key);
     }
     object = %getPrototypeOf(object);

@@ -27,7 +27,7 @@
       const n = %toIntegerOrInfinity(space);
       gap = " ".repeat(n < 0 ? 0 : n > 10 ? 10 : n);
     } else if (typeof space === "string") gap = space.length <= 10 ? space : space.slice(0, 10);
-    return %jsonWrite(f === undefined ? undefined : { "": value }, "", value, f, list, gap, "", []);
+    return %jsonWrite(f === undefined ? undefined : { "": value }, "", value, f, list, gap, "", %newHash(@SET_PROTOTYPE, 1));
   },
 });
 %define("jsonRevive", function (holder, key, reviver) {
@@ -67,8 +67,8 @@
   if (typeof value === "number") return value - value === 0 ? `${value}` : "null";
   if (typeof value === "bigint") %typeError("Do not know how to serialize a BigInt");
   if (!%isObject(value) || %isCallable(value)) return undefined;
-  if (%includes(stack, value)) %typeError("Converting circular structure to JSON");
-  %push(stack, value);
+  if (%hashHas(stack, value)) %typeError("Converting circular structure to JSON");
+  %hashSet(stack, value, value);
   const inside = indent + gap;
   const separator = gap === "" ? "," : ",\n" + inside;
   let text = "", some = false;
@@ -91,6 +91,6 @@
     }
     text = !some ? "{}" : gap === "" ? "{" + text + "}" : "{\n" + inside + text + "\n" + indent + "}";
   }
-  stack.length = stack.length - 1;
+  %hashDelete(stack, value);
   return text;
 });

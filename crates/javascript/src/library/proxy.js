@@ -153,11 +153,12 @@
   const result = %call(trap, handler, target);
   if (!%isObject(result)) %typeError("proxy ownKeys trap did not return an object");
   const length = %lengthOf(result);
-  const keys = [];
+  const keys = [], known = %newHash(@SET_PROTOTYPE, 1);
   for (let i = 0; i < length; i++) {
     const key = result[i];
     if (typeof key !== "string" && typeof key !== "symbol") %typeError("proxy ownKeys trap returned a key that is neither string nor symbol");
-    if (%includes(keys, key)) %typeError("proxy ownKeys trap returned duplicate entries");
+    if (%hashHas(known, key)) %typeError("proxy ownKeys trap returned duplicate entries");
+    %hashSet(known, key, key);
     %push(keys, key);
   }
   const extensible = %isExtensible(target);
@@ -165,7 +166,7 @@
   let found = 0;
   for (let i = 0; i < own.length; i++) {
     const d = %getOwnPropertyDescriptor(target, own[i]);
-    const there = %includes(keys, own[i]);
+    const there = %hashHas(known, own[i]);
     if (there) found++;
     if (!there && ((d !== undefined && !d.configurable) || !extensible)) %typeError("proxy ownKeys trap violates an invariant");
   }

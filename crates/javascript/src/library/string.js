@@ -43,6 +43,18 @@
   return %toString(x);
 });
 %setLength(@STRING_PROTOTYPE.constructor, "fromCharCode", 1);
+%install(@STRING_PROTOTYPE, {
+  localeCompare(other) {
+    const text = %thisString(this);
+    return %stringOrder(%normalize(text, "NFC"), %normalize(%toString(other), "NFC"));
+  },
+  concat(...parts) {
+    let text = %thisString(this);
+    for (let i = 0; i < parts.length; i++) text += %toString(parts[i]);
+    return text;
+  },
+});
+%setLength(@STRING_PROTOTYPE, "concat", 1);
 %setLength(@STRING_PROTOTYPE.constructor, "fromCodePoint", 1);
 %install(@STRING_PROTOTYPE, {
   toString() {

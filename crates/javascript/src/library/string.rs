@@ -117,21 +117,6 @@ pub(super) const NATIVES: &[Native] = &[
         }
         Ok(Value::string(result))
     }),
-    method("concat", 1, "Sssssssss", |vm, a| {
-        let mut text = a.this(vm).payload();
-        for i in 0..a.count {
-            let next = a.get(vm, i);
-            if next.is_object() {
-                return vm.type_error("too many object arguments");
-            }
-            let next = vm.to_string_primitive(next)?;
-            if u64::from(vm.heap.string_length(text)) + u64::from(vm.heap.string_length(next)) > u64::from(MAX_LENGTH) {
-                return vm.range_error("Invalid string length");
-            }
-            text = vm.heap.concat(text, next)?;
-        }
-        Ok(Value::string(text))
-    }),
     method("isWellFormed", 0, "S", |vm, a| {
         let units = units(vm, &a)?;
         Ok(Value::boolean(char::decode_utf16(units).all(|c| c.is_ok())))
@@ -141,10 +126,8 @@ pub(super) const NATIVES: &[Native] = &[
         let text = String::from_utf16_lossy(&units);
         vm.heap.string(&text).map(Value::string)
     }),
-    method("localeCompare", 1, "Ss", |vm, a| {
-        let other = if a.count == 0 { Value::string(atoms::UNDEFINED) } else { a.get(vm, 0) };
-        let other = vm.to_string_primitive(other)?;
-        let order = vm.heap.strings_compare(a.this(vm).payload(), other)?;
+    leaf("stringOrder", |vm, a| {
+        let order = vm.heap.strings_compare(a.get(vm, 0).payload(), a.get(vm, 1).payload())?;
         Ok(Value::int(order as i32))
     }),
     leaf("splitString", |vm, a| {
