@@ -226,7 +226,12 @@ impl Member {
                 let message = fields.next()?.as_text()?.to_owned();
                 let trace = fields.next()?.into_array()?.iter().filter_map(|line| line.as_text().map(str::to_owned)).collect();
                 let status = fields.next()?.as_int().and_then(|status| i32::try_from(status).ok());
-                let report = fields.next()?.as_text().map(str::to_owned);
+                // In whatever encoding Ruby put it together.
+                let report = match fields.next()? {
+                    Wire::Text(text) => Some(text),
+                    Wire::Bytes(bytes) | Wire::Encoded(_, bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+                    _ => None,
+                };
                 Said::Error(Failure { name, message, trace, status, report, kind: None })
             }
             3 => Said::Call {
