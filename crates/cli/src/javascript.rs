@@ -145,7 +145,7 @@ fn is_unfinished(text: &str) -> bool {
     let mut parser = syntax::Parser::new();
     match parser.parse(text.as_bytes(), syntax::Goal::Script, &syntax::Options::default(), &mut syntax::Unlimited) {
         Err(syntax::Fault::Syntax(wrong)) => {
-            ["Unexpected end of input", "Unterminated template literal", "Unterminated comment"].contains(&wrong.message.as_str())
+            ["Unexpected end of input", "Unterminated template literal"].contains(&wrong.message.as_str())
                 || wrong.message == "missing ) after argument list" && wrong.offset as usize >= text.trim_end().len()
         }
         _ => false,
@@ -166,7 +166,7 @@ pub(crate) fn repl(args: &ReplArgs) -> Result<ExitCode> {
     let handle = cell.borrow().interrupt_handle();
     let _ = ctrlc::set_handler(move || handle.interrupt());
     let config = Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
-    let mut editor: Editor<Line, _> = Editor::with_history(config, rustyline::history::MemHistory::new())?;
+    let mut editor = Editor::with_config(config)?;
     editor.set_helper(Some(Line { cell: Rc::clone(&cell) }));
     let person = std::io::stdin().is_terminal();
     if person {
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn more_is_asked_for_while_something_is_open() {
-        for text in ["function f() {", "[1,", "`a", "f(", "if (x) {", "/* a"] {
+        for text in ["function f() {", "[1,", "`a", "f(", "if (x) {"] {
             assert!(is_unfinished(text), "{text}");
         }
         for text in ["1+1", "let x = 3", ")", "'a", "f(1))"] {
