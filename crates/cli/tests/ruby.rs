@@ -30,7 +30,13 @@ fn code_runs_and_its_end_is_the_commands() {
 #[test]
 fn boxes_are_made_in_a_main_ruby() {
     let output = oubliette(
-        &["ruby", "-e", "box = Sandbox.safe; p box.eval('1 + 1')", "-e", "begin; box.eval('loop {}', timeout: 0.2); rescue Sandbox::TimeoutError; p :stopped; end"],
+        &[
+            "ruby",
+            "-e",
+            "box = Sandbox.safe; p box.eval('1 + 1')",
+            "-e",
+            "begin; box.eval('loop {}', timeout: 0.2); rescue Sandbox::TimeoutError; p :stopped; end",
+        ],
         "",
     );
     assert_eq!(out(&output), "2\n:stopped\n", "{}", err(&output));
@@ -42,7 +48,8 @@ fn a_file_finds_its_neighbours() {
     fs::write(folder.path().join("neighbour.rb"), "WORD = 'here'").unwrap();
     fs::write(folder.path().join("web.rb"), "def start = WORD2 + '!'").unwrap();
     let master = folder.path().join("master.rb");
-    fs::write(&master, "require 'neighbour'\nbox = Sandbox.safe\nbox.set 'WORD2', WORD\nbox.load 'web.rb'\nputs box.eval('start')\n").unwrap();
+    fs::write(&master, "require 'neighbour'\nbox = Sandbox.safe\nbox.set 'WORD2', WORD\nbox.load 'web.rb'\nputs box.eval('start')\n")
+        .unwrap();
     let output = oubliette(&["ruby", master.to_str().unwrap()], "");
     assert_eq!(out(&output), "here!\n", "{}", err(&output));
 }

@@ -177,10 +177,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let seconds: u64 = arguments.next().ok_or("usage: boundary SECONDS FIRST_SEED")?.parse()?;
     let first: u64 = arguments.next().ok_or("usage: boundary SECONDS FIRST_SEED")?.parse()?;
-    let cache = std::env::var_os("OUBLIETTE_CACHE").map_or_else(
-        || PrepareOptions::default_cache(std::env::var_os("HOME").map(PathBuf::from).as_deref(), None),
-        PathBuf::from,
-    );
+    let cache = std::env::var_os("OUBLIETTE_CACHE")
+        .map_or_else(|| PrepareOptions::default_cache(std::env::var_os("HOME").map(PathBuf::from).as_deref(), None), PathBuf::from);
     let image = ruby::prepare(&PrepareOptions::new(cache.join("ruby")), &mut |progress| eprintln!("{}", progress.what))?;
     let (start, mut ends) = (Instant::now(), BTreeMap::new());
     let mut seed = first;

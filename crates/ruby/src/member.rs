@@ -39,22 +39,9 @@ pub(crate) enum Polled {
 pub(crate) enum Said {
     Value(Wire),
     Error(Failure),
-    Call {
-        target: Wire,
-        method: Option<String>,
-        arguments: Vec<Wire>,
-        block: Option<Wire>,
-    },
-    Offer {
-        name: String,
-        method: Option<String>,
-        arguments: Vec<Wire>,
-        block: Option<Wire>,
-    },
-    Box {
-        verb: String,
-        arguments: Vec<Wire>,
-    },
+    Call { target: Wire, method: Option<String>, arguments: Vec<Wire>, block: Option<Wire> },
+    Offer { name: String, method: Option<String>, arguments: Vec<Wire>, block: Option<Wire> },
+    Box { verb: String, arguments: Vec<Wire> },
     Abandon,
 }
 

@@ -94,8 +94,20 @@ impl Bytes<'_> {
             4 => u64::from(NOISE + u32::from(self.next()) * 16),
             5 => u64::from(REQUEST),
             6 => {
-                const EDGES: [u64; 12] =
-                    [0xffff, 0x1_0000, 0x1_0001, 0xf_fffc, 0x10_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_fff0, 0xffff_ffff, u64::MAX, 1 << 63, 1 << 32];
+                const EDGES: [u64; 12] = [
+                    0xffff,
+                    0x1_0000,
+                    0x1_0001,
+                    0xf_fffc,
+                    0x10_0000,
+                    0x7fff_ffff,
+                    0x8000_0000,
+                    0xffff_fff0,
+                    0xffff_ffff,
+                    u64::MAX,
+                    1 << 63,
+                    1 << 32,
+                ];
                 EDGES[usize::from(self.next()) % EDGES.len()]
             }
             _ => u64::from(self.word()) | u64::from(self.word()) << 32,
@@ -144,7 +156,7 @@ fn module(bytes: &mut Bytes<'_>) -> Vec<u8> {
         let choice = bytes.next();
         let which = if choice == 255 { IMPORTS.len() - 1 } else { usize::from(choice) % (IMPORTS.len() - 1) };
         let (_, name, parameters) = IMPORTS[which];
-        if name == "call" && bytes.next() % 4 != 0 {
+        if name == "call" && !bytes.next().is_multiple_of(4) {
             body.instruction(&Instruction::I32Const(REQUEST.cast_signed()));
             body.instruction(&Instruction::I32Const(request.len() as i32));
         } else {
