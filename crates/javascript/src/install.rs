@@ -5,7 +5,7 @@
 //! capture. Handlers are four words each, positions two.
 
 use crate::bytecode::{Capture, Constant, Op, Text, Unit};
-use crate::heap::{Kind, Result, atoms};
+use crate::heap::{Kind, Result, Signal, atoms};
 use crate::value::Value;
 use crate::vm::{Vm, code, unit};
 
@@ -96,6 +96,12 @@ impl<'a> Vm<'a> {
     /// Lays a unit out; the code cell of function 0. `source`: the WTF-8 text, kept for `toString` and traces.
     pub(crate) fn install(&mut self, list: &Unit, source: &[u8], file: u32) -> Result<u32> {
         self.heap.debt += (list.words.len() + list.constants.len()) as u64 / 8;
+        // A large unit asks for its room at once: compiling it again for every piece that does not fit would be dear.
+        let parts = list.words.len() * 4 + list.constants.len() * 40 + list.functions.len() * 128 + list.positions.len() * 8 + list.text.len();
+        let room = u32::try_from(parts + source.len()).unwrap_or(u32::MAX - 1);
+        if room > 1 << 18 && !self.heap.has_room(room) {
+            return Err(Signal::Collect(room));
+        }
         let cell = self.heap.allocate(Kind::Unit, unit::BYTES, 0)?;
         for i in 1..unit::BYTES / 8 {
             self.heap.mem.store_u64(cell + i * 8, 0);

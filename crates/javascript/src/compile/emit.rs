@@ -16,7 +16,7 @@ pub(super) struct Label {
 pub(super) type LabelId = u32;
 
 /// Registers that expressions may use; calls need room for their windows above.
-const LAST_REGISTER: Reg = 255;
+pub(super) const LAST_REGISTER: Reg = 255;
 
 impl Compiler<'_> {
     /// Position of the next word, relative to the function.

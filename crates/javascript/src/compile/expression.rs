@@ -3,6 +3,7 @@
 use super::control::Exit;
 use super::emit::LabelId;
 use super::statement::number;
+use super::emit::LAST_REGISTER;
 use super::{C, Compiler, Reg};
 use crate::bytecode::{Constant, Op, abc, frame};
 use crate::syntax::atoms::{Atom, known};
@@ -225,7 +226,7 @@ impl Compiler<'_> {
         self.expr_here(id, to)
     }
 
-    /// Registers are few: plain values still fit, anything else is refused as too complex.
+    /// Registers are few: plain values still fit; for anything else those that only this expression uses are put aside.
     fn crowded(&mut self, id: NodeId, to: Reg) -> C<()> {
         let node = self.tree.node(id);
         let leaf = matches!(
@@ -245,7 +246,32 @@ impl Compiler<'_> {
         if leaf {
             return self.expr_here(id, to);
         }
-        self.too_complex("Expression is too complex", node.start)
+        let (base, next) = (self.frame.kept.min(self.frame.next), self.frame.next);
+        if next < base + 32 || next + 4 > LAST_REGISTER {
+            return self.too_complex("Expression is too complex", node.start);
+        }
+        // Into an array, which then lies in the first of them; the value is made in the second.
+        let array = self.temp()?;
+        self.op_ax(Op::NewArray, array, next - base);
+        for register in base..next {
+            self.op2(Op::ArrayPush, array, register);
+        }
+        self.op_move(base, array);
+        self.release(base + 1);
+        let value = self.temp()?;
+        self.expr(id, value)?;
+        // And back.
+        self.frame.next = next;
+        let (array, result, index) = (self.temp()?, self.temp()?, self.temp()?);
+        self.op_move(array, base);
+        self.op_move(result, value);
+        for register in base..next {
+            self.load_number(index, f64::from(register - base));
+            self.op3(Op::GetElement, register, array, index);
+        }
+        self.op_move(to, result);
+        self.release(next);
+        Ok(())
     }
 
     fn expr_here(&mut self, id: NodeId, to: Reg) -> C<()> {

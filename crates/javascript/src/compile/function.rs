@@ -43,6 +43,7 @@ impl Compiler<'_> {
             spill: NONE,
             spilled: 0,
             last_position: NONE,
+            kept: 0,
             in_parameters: false,
         };
         let shape = match job.source {
@@ -333,6 +334,7 @@ impl Compiler<'_> {
 
     /// Gives a binding its register; whether it holds a box follows from how the binding is used.
     fn settle(&mut self, binding: BindingId, register: Reg) {
+        self.frame.kept = self.frame.kept.max(register + 1);
         self.places[binding as usize] =
             if self.is_captured(binding) { Place::Box(register as u8) } else { Place::Register(register as u8) };
     }
@@ -822,6 +824,7 @@ impl Compiler<'_> {
             let register = self.temp()?;
             self.op_ax(Op::ImportBox, register, number as u32);
             self.places[entry.binding as usize] = Place::Box(register as u8);
+            self.frame.kept = self.frame.kept.max(register + 1);
         }
         // One box for each exported variable, however many names it is exported under.
         let mut boxes: Vec<BindingId> = Vec::new();
@@ -854,6 +857,7 @@ impl Compiler<'_> {
                     let register = self.temp()?;
                     self.op_ax(Op::ExportBox, register, number as u32);
                     self.places[entry.binding as usize] = Place::Box(register as u8);
+                    self.frame.kept = self.frame.kept.max(register + 1);
                     if matches!(info.kind, BindingKind::Var) {
                         let mark = self.frame.next;
                         let value = self.temp()?;

@@ -123,6 +123,8 @@ struct Frame {
     spill: BindingId,
     spilled: u32,
     last_position: u32,
+    /// Registers from here on are used by the expression being compiled and nothing else.
+    kept: Reg,
     /// The initialisers of parameters are being compiled.
     in_parameters: bool,
 }
@@ -217,6 +219,7 @@ impl<'a> Compiler<'a> {
                 spill: NONE,
                 spilled: 0,
                 last_position: NONE,
+                kept: 0,
                 in_parameters: false,
             },
             paid: 0,

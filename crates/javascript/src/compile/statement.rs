@@ -24,6 +24,7 @@ impl Compiler<'_> {
     pub(super) fn statement(&mut self, id: NodeId) -> C<()> {
         let node = self.tree.node(id);
         let mark = self.frame.next;
+        self.frame.kept = mark;
         if self.unit.words.len() - self.paid > 4096 {
             self.pay()?;
         }

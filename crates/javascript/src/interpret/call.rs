@@ -2,7 +2,7 @@
 
 use memory::{Region, Registers};
 
-use super::{Flow, Place, a, b, c, enter, native_work, op, reload, slow, slow_op};
+use super::{Flow, Left, Place, a, b, c, enter, native_work, op, proceed, slow, slow_op};
 use crate::bytecode::{frame, function_flag};
 use crate::heap::shape::attribute;
 use crate::heap::string::Key;
@@ -44,8 +44,8 @@ op!(Call(vm, regs, region, pc, state, word) {
 
 /// Calls what is no function with a frame that fits.
 #[inline(never)]
-fn call_other<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, region: Region<'a>, state: Place, word: u32) -> Flow<'a> {
-    native_work(vm, regs, region, state, word, |vm, word| {
+fn call_other<'a>(vm: &mut Vm<'a>, _regs: Registers<'a>, _region: Region<'a>, state: Place, word: u32) -> Flow<'a> {
+    native_work(vm, state, word, |vm, word| {
         let (distance, count) = (u32::from(b(word)), u32::from(c(word)));
         let window = vm.fp + distance * 8;
         let callee = vm.heap.value(window + u32::from(frame::CALLEE) * 8);
@@ -100,15 +100,22 @@ op!(ReturnUndefined(vm, regs, region, pc, state, word) {
 #[cold]
 #[inline(never)]
 pub(super) fn return_slow<'a>(vm: &mut Vm<'a>, value: Value) -> Flow<'a> {
+    if return_steps(vm, value) { proceed(vm) } else { Err(Left) }
+}
+
+#[inline(never)]
+fn return_steps(vm: &mut Vm<'_>, value: Value) -> bool {
     let pc = vm.pc;
-    let fuel = vm.fuel;
     match vm.leave(value) {
         Ok(None) => {
-            let fuel = vm.fuel.saturating_sub(std::mem::take(&mut vm.heap.debt) as i64);
-            reload(vm, fuel)
+            vm.fuel = vm.fuel.saturating_sub(std::mem::take(&mut vm.heap.debt) as i64);
+            true
         }
-        Ok(Some(exit)) => vm.exit(exit),
-        Err(signal) => super::signalled(vm, pc, fuel, signal),
+        Ok(Some(exit)) => {
+            vm.exit = exit;
+            false
+        }
+        Err(signal) => super::signalled(vm, pc, signal),
     }
 }
 
@@ -197,7 +204,7 @@ slow_op!(CallEval(vm, word) {
 });
 
 op!(Native(vm, regs, region, pc, state, word) {
-    native_work(vm, regs, region, state, word, |vm, word| {
+    native_work(vm, state, word, |vm, word| {
         let arguments = Arguments { window: vm.fp + u32::from(b(word)) * 8, count: u32::from(c(word)), construct: false };
         library::call_leaf(vm, vm.extension(1), arguments)
     })

@@ -11,7 +11,7 @@ op!(Throw(vm, regs, region, pc, state, word) {
     vm.pc = pc;
     vm.fuel = super::fuel(state);
     let value = Value(regs.get(a(word)));
-    super::throw(vm, value)
+    if super::throw(vm, value) { super::proceed(vm) } else { Err(super::Left) }
 });
 
 op!(Halt(vm, regs, region, pc, state, word) {

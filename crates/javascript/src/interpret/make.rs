@@ -27,9 +27,8 @@ op!(NewObject(vm, regs, region, pc, state, word) {
 });
 
 op!(NewArray(vm, regs, region, pc, state, word) {
-    let shape = vm.realm_cell(Realm::ARRAY_SHAPE);
-    if let Ok(array) = vm.heap.array(shape, word >> 16) {
-        vm.collected_at = 0;
+    let array = new_array(vm, word >> 16);
+    if array != 0 {
         regs.set(a(word), Value::object(array).0);
         return step(vm, regs, region, state, 4);
     }
@@ -40,6 +39,19 @@ op!(NewArray(vm, regs, region, pc, state, word) {
         Ok(())
     })
 });
+
+/// A new array, or 0 if there is no room.
+#[inline(never)]
+fn new_array(vm: &mut Vm<'_>, capacity: u32) -> u32 {
+    let shape = vm.realm_cell(Realm::ARRAY_SHAPE);
+    match vm.heap.array(shape, capacity) {
+        Ok(array) => {
+            vm.collected_at = 0;
+            array
+        }
+        Err(_) => 0,
+    }
+}
 
 op!(ArrayPush(vm, regs, region, pc, state, word) {
     let array = regs.get(a(word)) as u32;

@@ -220,36 +220,48 @@ static WIDTHS: [u8; 256] = {
     widths
 };
 
+// What follows is cut so that the functions that end in a jump to the next instruction hold no variable of theirs in
+// memory: a call that might still be given the address of one is no jump, and the stack would grow with every slow path.
+
 #[cold]
 #[inline(never)]
-fn slow_work<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, state: Place, word: u32) -> Flow<'a> {
-    let work = vm.work;
+fn slow_work<'a>(vm: &mut Vm<'a>, _regs: Registers<'a>, _code: Region<'a>, state: Place, word: u32) -> Flow<'a> {
+    if slow_steps(vm, state, word) { proceed(vm) } else { Err(Left) }
+}
+
+/// Prepares the machine for work outside the fast paths.
+#[inline(always)]
+fn leave_registers(vm: &mut Vm<'_>, state: Place, word: u32) {
     let pc = state as u32;
     vm.pc = pc;
     vm.next = pc.wrapping_add(u32::from(WIDTHS[usize::from(word as u8)]));
     vm.fuel = fuel(state);
     vm.destination = a(word);
     vm.entry = crate::vm::Entry::Call;
-    let result = work(vm, word);
-    go_on(vm, code, pc, result)
 }
 
-/// The same for the work of a native, whose result goes to the register `a`.
 #[inline(never)]
+fn slow_steps(vm: &mut Vm<'_>, state: Place, word: u32) -> bool {
+    let work = vm.work;
+    leave_registers(vm, state, word);
+    let result = work(vm, word);
+    go_on(vm, state as u32, result)
+}
+
+/// The work of a native, whose result goes to the register `a` of the instruction.
+#[inline(always)]
 pub(super) fn native_work<'a>(
     vm: &mut Vm<'a>,
-    _regs: Registers<'a>,
-    code: Region<'a>,
     state: Place,
     word: u32,
     work: impl FnOnce(&mut Vm<'a>, u32) -> Result<Value>,
 ) -> Flow<'a> {
-    let pc = state as u32;
-    vm.pc = pc;
-    vm.next = pc.wrapping_add(u32::from(WIDTHS[usize::from(word as u8)]));
-    vm.fuel = fuel(state);
-    vm.destination = a(word);
-    vm.entry = crate::vm::Entry::Call;
+    if native_steps(vm, state, word, work) { proceed(vm) } else { Err(Left) }
+}
+
+#[inline(never)]
+fn native_steps<'a>(vm: &mut Vm<'a>, state: Place, word: u32, work: impl FnOnce(&mut Vm<'a>, u32) -> Result<Value>) -> bool {
+    leave_registers(vm, state, word);
     let result = match work(vm, word) {
         Ok(value) => {
             vm.set_register(a(word), value);
@@ -257,28 +269,24 @@ pub(super) fn native_work<'a>(
         }
         Err(signal) => Err(signal),
     };
-    go_on(vm, code, pc, result)
+    go_on(vm, state as u32, result)
 }
 
-/// Goes on after a slow path.
+/// Where to go on after a slow path of the instruction at `pc`; false: nowhere.
 #[inline(always)]
-fn go_on<'a>(vm: &mut Vm<'a>, code: Region<'a>, pc: u32, result: Result<()>) -> Flow<'a> {
-    let fuel = vm.fuel.saturating_sub(std::mem::take(&mut vm.heap.debt) as i64);
+fn go_on(vm: &mut Vm<'_>, pc: u32, result: Result<()>) -> bool {
+    vm.fuel = vm.fuel.saturating_sub(std::mem::take(&mut vm.heap.debt) as i64);
     match result {
         Ok(()) => {
             vm.collected_at = 0;
-            // The stack may have moved.
-            let regs = vm.heap.mem.window(vm.fp);
-            match payable(fuel) {
-                Some(fuel) => enter(vm, regs, code, fuel, vm.next),
-                None => slice_ends(vm, vm.next, fuel),
-            }
+            vm.pc = vm.next;
+            true
         }
         Err(Signal::Called) => {
             vm.collected_at = 0;
-            reload(vm, fuel)
+            true
         }
-        Err(signal) => signalled(vm, pc, fuel, signal),
+        Err(signal) => signalled(vm, pc, signal),
     }
 }
 
@@ -288,31 +296,22 @@ fn payable(fuel: i64) -> Option<Place> {
     (fuel > 0).then(|| (fuel.min(i64::from(i32::MAX)) as u64) << 32)
 }
 
-#[cold]
+/// Goes on where the machine says, if its fuel is enough.
 #[inline(never)]
-fn slice_ends<'a>(vm: &mut Vm<'a>, pc: u32, fuel: i64) -> Flow<'a> {
-    vm.pc = pc;
-    vm.fuel = fuel;
-    vm.exit(Exit::Slice)
-}
-
-/// Goes on where the machine says.
-#[inline(always)]
-pub(super) fn reload<'a>(vm: &mut Vm<'a>, fuel: i64) -> Flow<'a> {
+pub(super) fn proceed<'a>(vm: &mut Vm<'a>) -> Flow<'a> {
     let (regs, code, pc) = (vm.heap.mem.window(vm.fp), vm.heap.mem.code(vm.pc), vm.pc);
-    match payable(fuel) {
+    match payable(vm.fuel) {
         Some(fuel) => enter(vm, regs, code, fuel, pc),
-        None => slice_ends(vm, pc, fuel),
+        None => vm.exit(Exit::Slice),
     }
 }
 
-/// Deals with what is no plain result.
+/// Deals with what is no plain result of the instruction at `pc`; false: the run is over.
 #[cold]
 #[inline(never)]
-pub(super) fn signalled<'a>(vm: &mut Vm<'a>, pc: u32, fuel: i64, signal: Signal) -> Flow<'a> {
+pub(super) fn signalled(vm: &mut Vm<'_>, pc: u32, signal: Signal) -> bool {
     // What does not complete is not paid: the instruction runs again and pays again.
     let price = 1;
-    vm.fuel = fuel;
     if let Signal::ThrowAt(value) = signal {
         return throw(vm, value);
     }
@@ -320,38 +319,42 @@ pub(super) fn signalled<'a>(vm: &mut Vm<'a>, pc: u32, fuel: i64, signal: Signal)
         vm.pc = pc;
     }
     match signal {
-        Signal::ThrowAt(value) => throw(vm, value),
-        Signal::Called => reload(vm, fuel),
-        Signal::Throw(value) => throw(vm, value),
+        Signal::ThrowAt(value) | Signal::Throw(value) => throw(vm, value),
+        Signal::Called => true,
         Signal::Stop(pause) => {
-            vm.fuel = fuel.saturating_add(price);
-            vm.exit(Exit::Pause(pause))
+            vm.fuel = vm.fuel.saturating_add(price);
+            vm.exit = Exit::Pause(pause);
+            false
         }
         Signal::Collect(bytes) => match vm.make_room(bytes) {
             Ok(()) => {
-                let fuel = vm.fuel.saturating_add(price);
-                reload(vm, fuel)
+                vm.fuel = vm.fuel.saturating_add(price);
+                true
             }
             Err(Signal::Throw(value)) => throw(vm, value),
             Err(Signal::Stop(pause)) => {
-                vm.fuel = fuel.saturating_add(price);
-                vm.exit(Exit::Pause(pause))
+                vm.fuel = vm.fuel.saturating_add(price);
+                vm.exit = Exit::Pause(pause);
+                false
             }
-            Err(_) => vm.exit(Exit::Pause(Pause::Internal)),
+            Err(_) => {
+                vm.exit = Exit::Pause(Pause::Internal);
+                false
+            }
         },
     }
 }
 
-/// Goes on at the handler of an exception.
+/// Goes to the handler of an exception; false: there is none.
 #[cold]
 #[inline(never)]
-pub(super) fn throw<'a>(vm: &mut Vm<'a>, value: Value) -> Flow<'a> {
+pub(super) fn throw(vm: &mut Vm<'_>, value: Value) -> bool {
     match vm.unwind(value) {
-        None => {
-            let fuel = vm.fuel;
-            reload(vm, fuel)
+        None => true,
+        Some(exit) => {
+            vm.exit = exit;
+            false
         }
-        Some(exit) => vm.exit(exit),
     }
 }
 
@@ -406,23 +409,22 @@ fn invalid<'a>(vm: &mut Vm<'a>, _regs: Registers<'a>, _code: Region<'a>, state: 
 
 /// Runs until something ends it. The machine's `fp`, `pc` and `fuel` say where it starts and where it ended.
 pub(crate) fn run(vm: &mut Vm<'_>) -> Exit {
-    let fuel = vm.fuel;
-    run_from(vm, fuel)
+    run_from(vm)
 }
 
 #[cfg(not(any(debug_assertions, miri, target_arch = "wasm32")))]
-fn run_from(vm: &mut Vm<'_>, fuel: i64) -> Exit {
+fn run_from(vm: &mut Vm<'_>) -> Exit {
     const { assert!(!PLAIN) };
-    match reload(vm, fuel) {
+    match proceed(vm) {
         Err(Left) => vm.exit,
         Ok(never) => match never {},
     }
 }
 
 #[cfg(any(debug_assertions, miri, target_arch = "wasm32"))]
-fn run_from(vm: &mut Vm<'_>, fuel: i64) -> Exit {
+fn run_from(vm: &mut Vm<'_>) -> Exit {
     const { assert!(PLAIN) };
-    let mut flow = reload(vm, fuel);
+    let mut flow = proceed(vm);
     loop {
         match flow {
             Ok((regs, code, state, word)) => flow = HANDLERS[usize::from(word as u8)](vm, regs, code, state, word),

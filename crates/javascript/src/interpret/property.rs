@@ -66,11 +66,12 @@ op!(GetField(vm, regs, code, pc, state, word) {
 /// `base.key` that the cache of the instruction does not know.
 #[inline(never)]
 fn field_other<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, state: Place, word: u32) -> Flow<'a> {
-    if let Some(value) = library_cached(vm, state as u32, Value(regs.get(b(word)))) {
-        regs.set(a(word), value);
+    let value = library_cached(vm, state as u32, Value(regs.get(b(word))));
+    if !value.is_hole() {
+        regs.set(a(word), value.0);
         return step(vm, regs, code, state, 20);
     }
-    native_work(vm, regs, code, state, word, |vm, word| {
+    native_work(vm, state, word, |vm, word| {
         let base = vm.register(b(word));
         vm.get_and_cache(base)
     })
@@ -88,13 +89,17 @@ fn library_cache(vm: &Vm<'_>, pc: u32) -> u32 {
 const LIBRARY_ENTRIES: u32 = 64;
 const LIBRARY_STEP: u32 = 32;
 
-#[inline(always)]
-fn library_cached(vm: &Vm<'_>, pc: u32, base: Value) -> Option<u64> {
+/// The value that the cell's own table knows for an instruction of the library; a hole if it knows none.
+#[inline(never)]
+fn library_cached(vm: &Vm<'_>, pc: u32, base: Value) -> Value {
     if pc & SHARED == 0 {
-        return None;
+        return Value::HOLE;
     }
     let at = library_cache(vm, pc);
-    (vm.heap.mem.own_u32(at) == pc).then(|| cached(vm, vm.heap.mem.code(at), at, base))?
+    if vm.heap.mem.own_u32(at) != pc {
+        return Value::HOLE;
+    }
+    cached(vm, vm.heap.mem.code(at), at, base).map_or(Value::HOLE, Value)
 }
 
 op!(GetLength(vm, regs, code, pc, state, word) {
@@ -126,8 +131,9 @@ op!(GetMethod(vm, regs, code, pc, state, word) {
         regs.set(a(word).wrapping_add(4), base.0);
         return step(vm, regs, code, state, 20);
     }
-    if let Some(value) = library_cached(vm, pc, base) {
-        regs.set(a(word).wrapping_add(2), value);
+    let value = library_cached(vm, pc, base);
+    if !value.is_hole() {
+        regs.set(a(word).wrapping_add(2), value.0);
         regs.set(a(word).wrapping_add(4), base.0);
         return step(vm, regs, code, state, 20);
     }
@@ -253,7 +259,7 @@ fn element_other<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, sta
     let (base, key) = (Value(regs.get(b(word))), Value(regs.get(c(word))));
     if let Some(index) = key.as_index() {
         if base.is_object_cell() {
-            if let Some(value) = typed_element(vm, base.payload(), index).or_else(|| vm.typed_get(base.payload(), index)) {
+            if let Some(value) = typed_element(vm, base.payload(), index) {
                 regs.set(a(word), value.0);
                 return step(vm, regs, code, state, 4);
             }
@@ -265,13 +271,18 @@ fn element_other<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, sta
             return step(vm, regs, code, state, 4);
         }
     }
-    native_work(vm, regs, code, state, word, |vm, word| {
+    native_work(vm, state, word, |vm, word| {
         let (base, key) = (vm.register(b(word)), vm.register(c(word)));
         if let Some(index) = key.as_index()
             && base.is_object_cell()
             && vm.heap.mem.own_u8(base.payload() + 1) & flag::EXOTIC == 0
         {
             return vm.get(base, Key::Index(index));
+        }
+        if let (Some(index), Some(object)) = (key.as_index(), base.as_object_cell())
+            && let Some(value) = vm.typed_get(object, index)
+        {
+            return Ok(value);
         }
         vm.get_element(base, key)
     })
@@ -363,12 +374,17 @@ fn set_element_other<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>,
     let (base, key) = (Value(regs.get(a(word))), Value(regs.get(b(word))));
     if base.is_object_cell()
         && let Some(index) = key.as_index()
-        && (set_typed_element(vm, base.payload(), index, Value(regs.get(c(word)))) || vm.typed_set(base.payload(), index, Value(regs.get(c(word)))) || vm.append(base.payload(), index, Value(regs.get(c(word)))))
+        && (set_typed_element(vm, base.payload(), index, Value(regs.get(c(word)))) || vm.append(base.payload(), index, Value(regs.get(c(word)))))
     {
         return step(vm, regs, code, state, 4);
     }
     slow(vm, regs, code, state, word, |vm, word| {
         let (base, key, value) = (vm.register(a(word)), vm.register(b(word)), vm.register(c(word)));
+        if let (Some(index), Some(object)) = (key.as_index(), base.as_object_cell())
+            && vm.typed_set(object, index, value)
+        {
+            return Ok(());
+        }
         vm.entry = Entry::Discard;
         if key.is_object() {
             if base.is_nullish() {
@@ -471,7 +487,7 @@ impl<'a> Vm<'a> {
     }
 
     /// Appends to a plain array with room for it, if nothing on its prototypes could have a say.
-    #[inline]
+    #[inline(never)]
     fn append(&mut self, array: u32, index: u32, value: Value) -> bool {
         let mem = self.heap.mem;
         let elements = mem.own_u32(array + 12);
