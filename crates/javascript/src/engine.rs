@@ -85,6 +85,12 @@ impl JavaScript {
         self.session.with(|vm| crate::complete::names(vm, word))
     }
 
+    /// Overwrites guest memory, wherever it lies: for tests of what a corrupted heap may do. Bytes beyond what is in use are left out.
+    #[doc(hidden)]
+    pub fn overwrite(&mut self, at: u64, bytes: &[u8]) {
+        self.session.overwrite(at, bytes);
+    }
+
     /// Bytes of guest memory in use.
     pub fn memory_used(&self) -> u64 {
         u64::from(self.session.used())

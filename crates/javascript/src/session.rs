@@ -194,6 +194,14 @@ impl Session {
         result
     }
 
+    /// Overwrites bytes of guest memory that are in use.
+    pub(crate) fn overwrite(&mut self, at: u64, bytes: &[u8]) {
+        let room = u64::from(self.saved.top).saturating_sub(at).min(bytes.len() as u64) as usize;
+        if room > 0 {
+            self.slot.view().write_from(at as u32, &bytes[..room]);
+        }
+    }
+
     /// Bytes of guest memory in use.
     pub(crate) fn used(&self) -> u32 {
         self.saved.top
