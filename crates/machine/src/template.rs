@@ -20,7 +20,7 @@ use crate::throttle::Throttle;
 use crate::{Error, host};
 
 /// How long a guest may take from nothing to its agent's first word.
-const BOOT: Duration = Duration::from_secs(90);
+const BOOT: Duration = Duration::from_secs(240);
 
 /// How long a clone may take to its agent's first word.
 const CLONE: Duration = Duration::from_secs(20);
