@@ -5,6 +5,7 @@
 
 mod cells;
 mod command;
+mod javascript_programs;
 mod machine;
 mod measure;
 mod moxie_programs;
@@ -17,7 +18,7 @@ use clap::Parser;
 #[derive(Parser, Debug)]
 struct Args {
     /// What to measure; everything when nothing is named
-    #[arg(value_parser = ["moxie", "cells", "command", "machine"])]
+    #[arg(value_parser = ["moxie", "javascript", "cells", "command", "machine"])]
     parts: Vec<String>,
     /// How often each program is run on each side
     #[arg(long, default_value_t = 5)]
@@ -31,6 +32,15 @@ struct Args {
     /// Where the same programs lie as Moxie ELF files
     #[arg(long, default_value = "guest/moxie/bench")]
     programs: PathBuf,
+    /// The JavaScript scripts and what drives the peers
+    #[arg(long, default_value = "bench/javascript")]
+    scripts: PathBuf,
+    /// A Python that has the package `quickjs`
+    #[arg(long, default_value = "python3")]
+    python: PathBuf,
+    /// A node
+    #[arg(long, default_value = "node")]
+    node: PathBuf,
     /// The data folder with the machine image
     #[arg(long, env = "OUBLIETTE_DATA")]
     data: Option<PathBuf>,
@@ -41,6 +51,9 @@ fn main() -> anyhow::Result<()> {
     let wanted = |part: &str| args.parts.is_empty() || args.parts.iter().any(|wanted| wanted == part);
     if wanted("moxie") {
         moxie_programs::measure(&args.oubliette, &args.native, &args.programs, args.rounds)?;
+    }
+    if wanted("javascript") {
+        javascript_programs::measure(&args.scripts, &args.python, &args.node, args.rounds)?;
     }
     if wanted("cells") {
         cells::measure(args.rounds)?;

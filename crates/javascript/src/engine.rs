@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use cell::{
-    Argument, Bounds, Collected, Console, Engine, Error, Event, GuestError, Keeps, Meter, Operation, Ref, Reply, Resolved, Shape,
-    Stop, Target, Task, Ticket, TraceFrame, Trap, TrapKind, Unsupported,
+    Argument, Bounds, Collected, Console, Engine, Error, Event, GuestError, Keeps, Meter, Operation, Ref, Reply, Resolved, Shape, Stop,
+    Target, Task, Ticket, TraceFrame, Trap, TrapKind, Unsupported,
 };
 
 use crate::bytecode::FUEL_SCHEDULE;

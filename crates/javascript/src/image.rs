@@ -116,10 +116,7 @@ fn build() -> std::result::Result<Image, String> {
     let mut heap = Heap::new(&slot, &empty, true, REALM_END.next_multiple_of(16), BUILDING_ZONE);
     heap.shared_cursor = atoms::END;
     heap.threshold = BUILDING_ZONE;
-    let mut host = Host {
-        eval_enabled: true,
-        ..Host::default()
-    };
+    let mut host = Host { eval_enabled: true, ..Host::default() };
     let mut vm = Vm {
         heap,
         fp: 0,

@@ -97,7 +97,8 @@ impl<'a> Vm<'a> {
     pub(crate) fn install(&mut self, list: &Unit, source: &[u8], file: u32) -> Result<u32> {
         self.heap.debt += (list.words.len() + list.constants.len()) as u64 / 8;
         // A large unit asks for its room at once: compiling it again for every piece that does not fit would be dear.
-        let parts = list.words.len() * 4 + list.constants.len() * 40 + list.functions.len() * 128 + list.positions.len() * 8 + list.text.len();
+        let parts =
+            list.words.len() * 4 + list.constants.len() * 40 + list.functions.len() * 128 + list.positions.len() * 8 + list.text.len();
         let room = u32::try_from(parts + source.len()).unwrap_or(u32::MAX - 1);
         if room > 1 << 18 && !self.heap.has_room(room) {
             return Err(Signal::Collect(room));

@@ -26,6 +26,6 @@ pub use engine::JavaScript;
 pub use evaluator::Evaluator;
 pub use frozen::Frozen;
 pub use image::{library_image, set_library_image};
-pub use options::Options;
 #[cfg(feature = "live-library")]
 pub use library::LIVE;
+pub use options::Options;

@@ -86,12 +86,7 @@ impl Session {
             slot,
             image,
             saved: image.saved,
-            host: Host {
-                console: Console::new(Some(1 << 20)),
-                eval_enabled: true,
-                most_output: 1 << 20,
-                ..Host::default()
-            },
+            host: Host { console: Console::new(Some(1 << 20)), eval_enabled: true, most_output: 1 << 20, ..Host::default() },
             cap: cap as u32,
             depth: 10_000,
             spent: 0,

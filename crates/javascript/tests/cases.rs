@@ -67,7 +67,11 @@ fn every_program_prints_what_it_should() {
         let expected = std::fs::read_to_string(path.with_extension("out")).unwrap_or_default();
         let found = text(&outcome);
         if found != expected {
-            let line = found.lines().zip(expected.lines()).position(|(a, b)| a != b).unwrap_or(found.lines().count().min(expected.lines().count()));
+            let line = found
+                .lines()
+                .zip(expected.lines())
+                .position(|(a, b)| a != b)
+                .unwrap_or(found.lines().count().min(expected.lines().count()));
             let _ = writeln!(
                 wrong,
                 "{} line {}:\n  printed  {:?}\n  expected {:?}",

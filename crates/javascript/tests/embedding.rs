@@ -55,7 +55,10 @@ fn plain_values_cross_as_what_they_are() {
         ("1.5", 1.5.into()),
         ("'é\\u{1F600}'", "é😀".into()),
         ("10n ** 30n", IBig::from(10).pow(30).into()),
-        ("[1, [2], {a: 'b'}]", Value::List(vec![1.into(), Value::List(vec![2.into()]), Value::Map([("a".to_owned(), "b".into())].into_iter().collect())])),
+        (
+            "[1, [2], {a: 'b'}]",
+            Value::List(vec![1.into(), Value::List(vec![2.into()]), Value::Map([("a".to_owned(), "b".into())].into_iter().collect())]),
+        ),
     ] {
         assert_eq!(eval(&mut cell, &format!("({text})")), Some(value.clone()), "{text}");
         cell.set("given", value.clone()).expect("sets");
@@ -107,9 +110,15 @@ fn an_object_of_the_hosts_looks_like_one_of_the_guests() {
     assert_eq!(eval(&mut cell, "shop.price(21)"), Some(42.into()));
     assert_eq!(eval(&mut cell, "shop.sell(); shop.sell(); shop.sold"), Some(2.into()));
     assert_eq!(eval(&mut cell, "shop.sold = 10; shop.sell()"), Some(11.into()));
-    assert_eq!(eval(&mut cell, "Object.keys(shop).length + [typeof shop.price, 'price' in shop, 'x' in shop].join()"), Some("0function,true,false".into()));
+    assert_eq!(
+        eval(&mut cell, "Object.keys(shop).length + [typeof shop.price, 'price' in shop, 'x' in shop].join()"),
+        Some("0function,true,false".into())
+    );
     assert_eq!(eval(&mut cell, "let b = shop.branch(); [b.price(1), b.sell(), b.sold].join()"), Some("2,101,101".into()));
-    assert_eq!(eval(&mut cell, "try { shop.nothing } catch (e) { e.name + ': ' + e.message + (e instanceof Error) }"), Some("NoSuchProperty: no nothingtrue".into()));
+    assert_eq!(
+        eval(&mut cell, "try { shop.nothing } catch (e) { e.name + ': ' + e.message + (e instanceof Error) }"),
+        Some("NoSuchProperty: no nothingtrue".into())
+    );
     assert_eq!(eval(&mut cell, "const { price } = shop; price(4)"), Some(8.into()));
     assert_eq!(eval(&mut cell, "(async () => (await shop) === shop)()"), Some(true.into()));
 }
@@ -130,7 +139,10 @@ fn the_guests_functions_are_called_back_within_the_call() {
     cell.offer_function("inner", each).expect("offered");
     assert_eq!(eval(&mut cell, "each([1, 2, 3], x => x * 10)"), Some(60.into()));
     assert_eq!(eval(&mut cell, "each([1, 2], x => inner([x, x], y => y + 1))"), Some(10.into()));
-    assert_eq!(eval(&mut cell, "try { each([1], () => { throw new RangeError('mine') }) } catch (e) { e.name + e.message }"), Some("RangeErrormine".into()));
+    assert_eq!(
+        eval(&mut cell, "try { each([1], () => { throw new RangeError('mine') }) } catch (e) { e.name + e.message }"),
+        Some("RangeErrormine".into())
+    );
     // What the guest keeps of its own stays its own.
     let outcome = cell.execute(&Task::program("f.js", *b"(x) => x + 1")).expect("runs");
     let Some(Argument::Own(function)) = outcome.value else { panic!("{:?}", outcome.value) };
@@ -196,7 +208,9 @@ fn modules_come_from_the_inputs_or_from_the_host() {
     let mut cell = cell();
     cell.offer_function("import", |call| {
         Ok(match call.value(0)?.as_text() {
-            Some("math") => "export const two = 2; export default n => n * two; export function bump() { count++ } export let count = 0".into(),
+            Some("math") => {
+                "export const two = 2; export default n => n * two; export function bump() { count++ } export let count = 0".into()
+            }
             Some("bad") => "export let = ".into(),
             _ => Argument::default(),
         })
@@ -207,7 +221,9 @@ fn modules_come_from_the_inputs_or_from_the_host() {
         const late = await import('./lib/twice.js'); console.log(late.twice === twice, late[Symbol.toStringTag]);
         try { await import('nowhere') } catch (e) { console.log(e.message) }
         try { await import('bad') } catch (e) { console.log(e.name) }";
-    let task = Task::program("main.mjs", main.as_bytes()).input("lib/twice.js", "import { sep } from './sep.js'; export const twice = x => x + sep + x".as_bytes()).input("lib/sep.js", "export let sep = '-'".as_bytes());
+    let task = Task::program("main.mjs", main.as_bytes())
+        .input("lib/twice.js", "import { sep } from './sep.js'; export const twice = x => x + sep + x".as_bytes())
+        .input("lib/sep.js", "export let sep = '-'".as_bytes());
     let outcome = cell.execute(&task).expect("runs");
     assert_eq!(outcome.stop, Stop::Finished(0));
     assert_eq!(
@@ -221,7 +237,9 @@ fn modules_come_from_the_inputs_or_from_the_host() {
 #[test]
 fn typescript_is_run_without_its_types() {
     let mut cell = cell();
-    let outcome = cell.execute(&Task::program("x.ts", *b"interface A { n: number } const f = <T,>(a: T): T => a; f<number>(3 as number)")).expect("runs");
+    let outcome = cell
+        .execute(&Task::program("x.ts", *b"interface A { n: number } const f = <T,>(a: T): T => a; f<number>(3 as number)"))
+        .expect("runs");
     assert_eq!(outcome.value, Some(3.into()));
     let Stop::Raised(error) = cell.execute(&Task::program("y.ts", *b"enum E { A }")).expect("runs").stop else { panic!("no error") };
     assert!(error.message.to_lowercase().contains("enum"), "{error}");

@@ -39,6 +39,8 @@ fn fuel_is_exact() {
     };
     assert_eq!(used(SCRIPT), used(SCRIPT));
     // One property access more costs the same the first time as the thousandth.
-    let loops = |n: u32| used(&format!("var o = {{ __proto__: {{ p: {{ q: 1 }} }} }}, n = 0; for (var i = 0; i < {n}; i++) n += o.p.q + [].length; n"));
+    let loops = |n: u32| {
+        used(&format!("var o = {{ __proto__: {{ p: {{ q: 1 }} }} }}, n = 0; for (var i = 0; i < {n}; i++) n += o.p.q + [].length; n"))
+    };
     assert_eq!(loops(2) - loops(1), loops(1000) - loops(999));
 }

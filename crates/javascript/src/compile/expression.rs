@@ -1,9 +1,9 @@
 //! Expressions.
 
 use super::control::Exit;
+use super::emit::LAST_REGISTER;
 use super::emit::LabelId;
 use super::statement::number;
-use super::emit::LAST_REGISTER;
 use super::{C, Compiler, Reg};
 use crate::bytecode::{Constant, Op, abc, frame};
 use crate::syntax::atoms::{Atom, known};

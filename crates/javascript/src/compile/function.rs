@@ -772,7 +772,8 @@ impl Compiler<'_> {
             let info = *self.tree.binding(binding);
             let text = self.tree.text(info.name);
             let conflict = names[..end].iter().any(|(name, kind)| {
-                *name == text && matches!(kind, bytecode::VariableKind::Let | bytecode::VariableKind::Const | bytecode::VariableKind::Parameter)
+                *name == text
+                    && matches!(kind, bytecode::VariableKind::Let | bytecode::VariableKind::Const | bytecode::VariableKind::Parameter)
             });
             if conflict && info.flags & binding_flag::ANNEX_B == 0 {
                 let message = format!("Identifier '{}' has already been declared", String::from_utf8_lossy(text));

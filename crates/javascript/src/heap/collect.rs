@@ -9,8 +9,8 @@ use std::cell::RefCell;
 
 use super::memory::SHARED;
 use super::{Heap, Kind, REALM};
-use crate::value::Value;
 use crate::bytecode::{CACHE_WORDS, Op};
+use crate::value::Value;
 use crate::vm::{REALM_END, Realm, code, function, unit};
 
 /// Entries of the mark stack.

@@ -1,6 +1,6 @@
 //! Comparisons, and jumps on them.
 
-use super::{Flow, a, b, c, step, imm16, op, slow, width};
+use super::{Flow, a, b, c, imm16, op, slow, step, width};
 use crate::heap::Result;
 use crate::library::Helper;
 use crate::value::Value;

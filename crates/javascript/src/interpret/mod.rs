@@ -250,12 +250,7 @@ fn slow_steps(vm: &mut Vm<'_>, state: Place, word: u32) -> bool {
 
 /// The work of a native, whose result goes to the register `a` of the instruction.
 #[inline(always)]
-pub(super) fn native_work<'a>(
-    vm: &mut Vm<'a>,
-    state: Place,
-    word: u32,
-    work: impl FnOnce(&mut Vm<'a>, u32) -> Result<Value>,
-) -> Flow<'a> {
+pub(super) fn native_work<'a>(vm: &mut Vm<'a>, state: Place, word: u32, work: impl FnOnce(&mut Vm<'a>, u32) -> Result<Value>) -> Flow<'a> {
     if native_steps(vm, state, word, work) { proceed(vm) } else { Err(Left) }
 }
 

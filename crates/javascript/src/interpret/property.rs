@@ -374,7 +374,8 @@ fn set_element_other<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>,
     let (base, key) = (Value(regs.get(a(word))), Value(regs.get(b(word))));
     if base.is_object_cell()
         && let Some(index) = key.as_index()
-        && (set_typed_element(vm, base.payload(), index, Value(regs.get(c(word)))) || vm.append(base.payload(), index, Value(regs.get(c(word)))))
+        && (set_typed_element(vm, base.payload(), index, Value(regs.get(c(word))))
+            || vm.append(base.payload(), index, Value(regs.get(c(word)))))
     {
         return step(vm, regs, code, state, 4);
     }
@@ -586,7 +587,9 @@ impl<'a> Vm<'a> {
         let mut object = start;
         let mut steps = 0u32;
         loop {
-            if self.heap.flags(object) & flag::LAZY != 0 && matches!(key, Key::Name(atoms::NAME | atoms::LENGTH | atoms::PROTOTYPE | atoms::STACK)) {
+            if self.heap.flags(object) & flag::LAZY != 0
+                && matches!(key, Key::Name(atoms::NAME | atoms::LENGTH | atoms::PROTOTYPE | atoms::STACK))
+            {
                 self.materialise(object)?;
             }
             match self.heap.own(object, key) {

@@ -8,10 +8,8 @@ const fn leaf(name: &'static str, leaf: super::Leaf) -> Native {
     Native { target: "", name, length: 0, convert: "", leaf }
 }
 
-pub(super) const NATIVES: &[Native] = &[
-    leaf("keepArrayValues", |vm, a| {
-        let value = a.get(vm, 0);
-        vm.set_realm(Realm::ARRAY_VALUES_CHECK, value);
-        Ok(Value::UNDEFINED)
-    }),
-];
+pub(super) const NATIVES: &[Native] = &[leaf("keepArrayValues", |vm, a| {
+    let value = a.get(vm, 0);
+    vm.set_realm(Realm::ARRAY_VALUES_CHECK, value);
+    Ok(Value::UNDEFINED)
+})];

@@ -22,7 +22,11 @@ pub(super) const NATIVES: &[Native] = &[
         let proto = vm.object_cell(a.get(vm, 0))?;
         let kind = KINDS[a.get(vm, 1).as_int().unwrap_or(0) as usize % 6];
         let shape = vm.heap.root_shape(proto, kind, 0)?;
-        let value = if matches!(kind, Kind::WeakRef | Kind::FinalizationRegistry) { a.get(vm, 2) } else { Value::object(new_table(&mut vm.heap, 4)?) };
+        let value = if matches!(kind, Kind::WeakRef | Kind::FinalizationRegistry) {
+            a.get(vm, 2)
+        } else {
+            Value::object(new_table(&mut vm.heap, 4)?)
+        };
         let object = vm.heap.object(kind, shape)?;
         vm.heap.set_value(object + 16, value);
         Ok(Value::object(object))

@@ -32,7 +32,8 @@ pub(super) const NATIVES: &[Native] = &[
     // (value, depth, hidden properties too, entries shown, one line however long)
     leaf("inspect", |vm, a| {
         let number = |vm: &Vm<'_>, i: u32, missing: i32| a.get(vm, i).as_int().unwrap_or(missing);
-        let mut options = Options { depth: number(vm, 1, 2).min(DEEPEST), entries: number(vm, 3, ENTRIES as i32) as usize, ..Options::default() };
+        let mut options =
+            Options { depth: number(vm, 1, 2).min(DEEPEST), entries: number(vm, 3, ENTRIES as i32) as usize, ..Options::default() };
         options.hidden = a.get(vm, 2) == Value::TRUE;
         if a.get(vm, 4) == Value::TRUE {
             options.width = usize::MAX / 4;
@@ -867,7 +868,16 @@ impl Inspector<'_, '_> {
 
     /// Entries on one line if that is readable, or one a line, or in columns.
     #[allow(clippy::too_many_arguments)]
-    fn reduce(&mut self, mut output: Vec<String>, base: &str, open: &str, close: &str, extras: Extras, level: i32, numbers: bool) -> String {
+    fn reduce(
+        &mut self,
+        mut output: Vec<String>,
+        base: &str,
+        open: &str,
+        close: &str,
+        extras: Extras,
+        level: i32,
+        numbers: bool,
+    ) -> String {
         let entries = output.len();
         if extras == Extras::Array && entries > 6 {
             output = self.group(output, numbers);
@@ -903,7 +913,8 @@ impl Inspector<'_, '_> {
         if columns <= 1 {
             return output;
         }
-        let line_widths: Vec<usize> = (0..columns).map(|column| widths.iter().skip(column).step_by(columns).copied().max().unwrap_or(0) + 2).collect();
+        let line_widths: Vec<usize> =
+            (0..columns).map(|column| widths.iter().skip(column).step_by(columns).copied().max().unwrap_or(0) + 2).collect();
         let mut lines = Vec::new();
         for start in (0..count).step_by(columns) {
             let end = (start + columns).min(count);
@@ -948,4 +959,3 @@ impl Vm<'_> {
         Ok(text)
     }
 }
-

@@ -38,7 +38,8 @@ pub(super) const NATIVES: &[Native] = &[
     leaf("boxValue", |vm, a| {
         // A hole for one that has no value yet.
         let cell = a.get(vm, 0);
-        let value = if cell.is_object_cell() && vm.heap.is(cell.payload(), Kind::Box) { vm.heap.value(cell.payload() + 8) } else { Value::HOLE };
+        let value =
+            if cell.is_object_cell() && vm.heap.is(cell.payload(), Kind::Box) { vm.heap.value(cell.payload() + 8) } else { Value::HOLE };
         Ok(if value.is_uninitialised() { Value::HOLE } else { value })
     }),
     leaf("syntaxError", |vm, a| {
@@ -118,7 +119,9 @@ fn shape(vm: &mut Vm<'_>, list: &Unit) -> Result<Vec<Value>> {
         boxes.push(new_box(vm, Value::UNINITIALISED)?);
     }
     let mut parts = vec![Value::UNDEFINED; record::LENGTH as usize];
-    for (place, list) in [(1, &requests), (2, &imports), (3, &exports), (4, &indirect), (5, &stars), (6, &boxes), (8, &Vec::new()), (13, &Vec::new())] {
+    for (place, list) in
+        [(1, &requests), (2, &imports), (3, &exports), (4, &indirect), (5, &stars), (6, &boxes), (8, &Vec::new()), (13, &Vec::new())]
+    {
         parts[place] = array(vm, list)?;
     }
     parts[7] = Value::boolean(module.is_async);

@@ -398,7 +398,11 @@ pub(super) fn replace_method(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Val
     }
     let Some(all) = all_matches(vm, pattern, text)? else { return Ok(None) };
     let (source, with) = (vm.heap.flat(text.payload())?, vm.heap.flat(replacement.payload())?);
-    let part = |from: u32, to: u32| Flat { at: source.at.wrapping_add(from << u32::from(source.wide)), length: to.saturating_sub(from), wide: source.wide };
+    let part = |from: u32, to: u32| Flat {
+        at: source.at.wrapping_add(from << u32::from(source.wide)),
+        length: to.saturating_sub(from),
+        wide: source.wide,
+    };
     let simple = (0..with.length).all(|i| vm.heap.unit(with, i) != u16::from(b'$'));
     let mut out = Builder::default();
     let mut next = 0;

@@ -622,7 +622,8 @@ fn join(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Value>> {
 /// Joins narrow strings without a copy on the host's side.
 fn join_narrow(vm: &mut Vm<'_>, a: Arguments, array: u32) -> Result<Option<Value>> {
     let separator = a.get(vm, 0);
-    let (separator, length) = (if separator.is_undefined() { Value::string(atoms::character(b',')) } else { separator }, vm.heap.array_length(array));
+    let (separator, length) =
+        (if separator.is_undefined() { Value::string(atoms::character(b',')) } else { separator }, vm.heap.array_length(array));
     if !separator.is_string() || length == 0 {
         return Ok(None);
     }

@@ -141,11 +141,7 @@ pub(super) const NATIVES: &[Native] = &[
     leaf("typedConvert", |vm, a| {
         // (array, primitive)
         let value = a.get(vm, 1);
-        if is_big(vm, a.get(vm, 0).payload()) {
-            vm.to_bigint_primitive(value)
-        } else {
-            vm.to_number_primitive(value).map(Value::number)
-        }
+        if is_big(vm, a.get(vm, 0).payload()) { vm.to_bigint_primitive(value) } else { vm.to_number_primitive(value).map(Value::number) }
     }),
     leaf("typedCopy", copy),
     leaf("typedMove", |vm, a| {
@@ -579,7 +575,11 @@ fn search(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
     match x.as_number() {
         None => nothing,
         Some(n) if n.is_nan() => {
-            if mode == 2 { find(&|bits| number_of(view.kind, bits) == Value::NAN) } else { nothing }
+            if mode == 2 {
+                find(&|bits| number_of(view.kind, bits) == Value::NAN)
+            } else {
+                nothing
+            }
         }
         Some(n) => find(&|bits| number_of(view.kind, bits).as_number() == Some(n)),
     }

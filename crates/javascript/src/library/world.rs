@@ -72,7 +72,9 @@ pub(super) const NATIVES: &[Native] = &[
         vm.charge(units.len() as u64 / 8)?;
         let bytes: Option<Vec<u8>> = units.iter().map(|&unit| u8::try_from(unit).ok()).collect();
         match bytes {
-            Some(bytes) => vm.heap.string8(base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes).as_bytes()).map(Value::string),
+            Some(bytes) => {
+                vm.heap.string8(base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes).as_bytes()).map(Value::string)
+            }
             None => Ok(Value::UNDEFINED),
         }
     }),
@@ -336,7 +338,10 @@ fn decode(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
             // What the label latin1 means: windows-1252.
             const UPPER: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
             let upper: Vec<char> = UPPER.chars().collect();
-            let out: String = bytes.iter().map(|&byte| if (0x80..0xa0).contains(&byte) { upper[usize::from(byte) - 0x80] } else { char::from(byte) }).collect();
+            let out: String = bytes
+                .iter()
+                .map(|&byte| if (0x80..0xa0).contains(&byte) { upper[usize::from(byte) - 0x80] } else { char::from(byte) })
+                .collect();
             vm.heap.string(&out)?
         }
     };
@@ -375,7 +380,8 @@ impl Vm<'_> {
             let target = cell::Target::Offer(cell::CLOCK.to_owned());
             Ok(cell::HatchCall { target, operation: cell::Operation::Call, arguments: Vec::new(), block: None })
         })?;
-        let nanos = if nanos.is_bigint() { self.heap.bigint_value(nanos.payload()).to_f64().value() } else { nanos.as_number().unwrap_or(0.0) };
+        let nanos =
+            if nanos.is_bigint() { self.heap.bigint_value(nanos.payload()).to_f64().value() } else { nanos.as_number().unwrap_or(0.0) };
         Ok((nanos / 1e6).floor() + (self.host.skipped / 1000) as f64)
     }
 
