@@ -52,7 +52,10 @@ pub(crate) fn check(options: &Options) -> Result<ExitCode> {
     let mut rows = options.write.as_deref().map(read_rows).transpose()?.unwrap_or_default();
     let wanted = |language: &&Language| {
         let done = options.missing && rows.get(&language.name).is_some_and(|row| !row.contains("FAILED"));
-        language.is_available() && image.has_language(&language.name) && !done && (only.is_empty() || only.contains(&language.name.as_str()))
+        language.is_available()
+            && image.has_language(&language.name)
+            && !done
+            && (only.is_empty() || only.contains(&language.name.as_str()))
     };
     let mut wanted: Vec<&Language> = catalogue.languages().iter().filter(wanted).collect();
     // One frozen machine at a time: there is one for every size.
