@@ -328,7 +328,9 @@ pub(crate) fn attempt(vm: &mut Vm<'_>, meter: &mut Meter, work: impl Fn(&mut Vm<
         };
         let (fp, depth) = (vm.fp, vm.depth);
         let result = work(vm);
-        if let Err(halt) = settle(vm, meter, slice) {
+        let settled = settle(vm, meter, slice);
+        // What was overdrawn is paid before the first instruction, or again by whoever starts over.
+        if let (Err(halt), Err(Signal::Stop(_) | Signal::Collect(_))) = (settled, &result) {
             return Some(End::Halt(halt));
         }
         match result {

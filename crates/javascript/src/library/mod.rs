@@ -184,11 +184,17 @@ pub(crate) fn call_native(vm: &mut Vm<'_>, number: u32, arguments: Arguments) ->
     run_leaf(row, vm, arguments)
 }
 
-/// Runs a leaf. One that stops to run again later has charged nothing, however far it came.
+/// Runs a leaf.
 #[inline]
 fn run_leaf(row: &Native, vm: &mut Vm<'_>, arguments: Arguments) -> Result<Value> {
+    all_or_nothing(vm, |vm| (row.leaf)(vm, arguments))
+}
+
+/// Work that charges as it goes: when it stops to run again later it has charged nothing, however far it came.
+#[inline]
+fn all_or_nothing<'a, T>(vm: &mut Vm<'a>, work: impl FnOnce(&mut Vm<'a>) -> Result<T>) -> Result<T> {
     let (fuel, debt) = (vm.fuel, vm.heap.debt);
-    let result = (row.leaf)(vm, arguments);
+    let result = work(vm);
     if let Err(Signal::Stop(Pause::Fuel) | Signal::Collect(_)) = result {
         vm.fuel = fuel;
         vm.heap.debt = debt;
