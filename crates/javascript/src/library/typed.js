@@ -310,11 +310,11 @@
     if (length === 0) return false;
     const from = %relative(start, length, 0);
     if (x === undefined) return from < length && %typedLength(this) < length;
-    return %typedSearch(this, x, from, 2) >= 0;
+    return %typedFound(this, x, from, 2, length) >= 0;
   },
   indexOf(x, start = undefined) {
     const length = %typed(this);
-    return length === 0 ? -1 : %typedSearch(this, x, %relative(start, length, 0), 0);
+    return length === 0 ? -1 : %typedFound(this, x, %relative(start, length, 0), 0, length);
   },
   join(separator) {
     const length = %typed(this);
@@ -482,6 +482,11 @@
     return out;
   },
   get [@@toStringTag]() { return %isTypedArray(this) ? %typedName(this) : undefined; },
+});
+// A search that ends where the array ended when the method was called: it may have grown since.
+%define("typedFound", function (array, x, from, mode, length) {
+  const k = %typedSearch(array, x, from, mode);
+  return k < length ? k : -1;
 });
 %define("typedSorted", function (array, length, compare) {
   const list = [];
