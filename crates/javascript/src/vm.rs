@@ -2,7 +2,6 @@
 
 use crate::bytecode::{Op, frame};
 use crate::heap::memory::{Registers, SHARED};
-use crate::heap::string::Key;
 use crate::heap::{Heap, Kind, Pause, REALM, Result, Signal, atoms, flag};
 use crate::value::Value;
 

@@ -26,8 +26,8 @@ mod property;
 mod scope;
 mod simple;
 
-pub(crate) use arithmetic::{operate, power_double, unary};
-pub(crate) use compare::{compare, strictly_equal};
+pub(crate) use arithmetic::power_double;
+pub(crate) use compare::strictly_equal;
 pub(crate) use convert::parse_bigint;
 pub(crate) use generator::{DATA, Resume};
 
