@@ -20,7 +20,11 @@ fn eval_shows_the_value_as_the_console_would() {
         ("Promise.resolve('later')", "'later'\n"),
     ] {
         let output = oubliette(&["eval", code]);
-        assert_eq!((output.status.code(), text(&output.stdout), text(&output.stderr)), (Some(0), shown.to_owned(), String::new()), "{code}");
+        assert_eq!(
+            (output.status.code(), text(&output.stdout), text(&output.stderr)),
+            (Some(0), shown.to_owned(), String::new()),
+            "{code}"
+        );
     }
 }
 
@@ -44,7 +48,8 @@ fn stops_have_their_statuses() {
 
 #[test]
 fn a_conversation_keeps_its_state() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_oubliette")).arg("repl").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("starts");
+    let mut child =
+        Command::new(env!("CARGO_BIN_EXE_oubliette")).arg("repl").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("starts");
     child.stdin.take().expect("piped").write_all(b"let x = 5\nx * 2\nfunction g() {\n  return x }\ng()\n").expect("writes");
     let output = text(&child.wait_with_output().expect("ends").stdout);
     let shown: Vec<&str> = output.lines().filter(|line| !line.starts_with("[fuel ")).collect();

@@ -11,7 +11,12 @@ fn cell(memory: u64, fuel: u64) -> Cell<JavaScript> {
 fn run(text: &[u8], memory: u64, fuel: u64) -> Outcome {
     let outcome = cell(memory, fuel).execute(&Task::program("hostile.js", text)).expect("runs");
     assert!(outcome.usage.memory_peak <= memory, "a peak of {} under a cap of {memory}", outcome.usage.memory_peak);
-    assert!(!matches!(outcome.stop, Stop::Trapped(_)), "{:?} from {:?}", outcome.stop, String::from_utf8_lossy(&text[..text.len().min(80)]));
+    assert!(
+        !matches!(outcome.stop, Stop::Trapped(_)),
+        "{:?} from {:?}",
+        outcome.stop,
+        String::from_utf8_lossy(&text[..text.len().min(80)])
+    );
     outcome
 }
 
@@ -88,8 +93,26 @@ fn a_corrupted_heap_harms_its_own_cell_only() {
 fn nests_and_floods_of_source_end_cleanly() {
     const DEEP: usize = 100_000;
     for (open, close) in [
-        ("(", ")"), ("[", "]"), ("{a:", "}"), ("class{[", "]}"), ("function f(){", "}"), ("a?b:", "c"), ("!", "1"), ("if(a);else ", ";"), ("`${", "}`"),
-        ("(a=", ")"), ("a=>", "1"), ("async()=>{", "}"), ("new ", "X"), ("a?.", "b"), ("[...", "]"), ("({a=", "})=>1"), ("{", "}"), ("x:", ";"), ("-", "1"), ("a.", "b"),
+        ("(", ")"),
+        ("[", "]"),
+        ("{a:", "}"),
+        ("class{[", "]}"),
+        ("function f(){", "}"),
+        ("a?b:", "c"),
+        ("!", "1"),
+        ("if(a);else ", ";"),
+        ("`${", "}`"),
+        ("(a=", ")"),
+        ("a=>", "1"),
+        ("async()=>{", "}"),
+        ("new ", "X"),
+        ("a?.", "b"),
+        ("[...", "]"),
+        ("({a=", "})=>1"),
+        ("{", "}"),
+        ("x:", ";"),
+        ("-", "1"),
+        ("a.", "b"),
     ] {
         let text = format!("{}{}", open.repeat(DEEP), close.repeat(DEEP));
         run(text.as_bytes(), 4 << 20, 50_000_000);
@@ -153,7 +176,9 @@ fn a_refusal_of_memory_anywhere_leaves_a_cell_that_works_or_is_dead() {
         let outcome = cell.execute(&Task::program("busy.js", text.as_bytes())).expect("runs");
         assert!(!matches!(outcome.stop, Stop::Trapped(_)), "cap {cap} KiB: {:?}", outcome.stop);
         match cell.execute(&Task::from("1 + 1")) {
-            Ok(again) => assert!(matches!(again.stop, Stop::Finished(0) | Stop::OutOfMemory | Stop::Raised(_)), "cap {cap} KiB: {:?}", again.stop),
+            Ok(again) => {
+                assert!(matches!(again.stop, Stop::Finished(0) | Stop::OutOfMemory | Stop::Raised(_)), "cap {cap} KiB: {:?}", again.stop)
+            }
             Err(error) => assert!(matches!(error, cell::Error::Dead(_)), "{error}"),
         }
     }
