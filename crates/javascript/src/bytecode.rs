@@ -530,6 +530,7 @@ macro_rules! for_each_instruction {
 macro_rules! declare_instructions {
     ($($(#[$doc:meta])* $name:ident $form:ident [$($ext:ident)*] $fuel:literal;)*) => {
         /// An instruction's operation; each row of the table says what it does.
+        #[allow(rustdoc::broken_intra_doc_links, reason = "R[a] is a register")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         pub enum Op { $($(#[$doc])* $name),* }

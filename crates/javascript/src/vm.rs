@@ -9,6 +9,7 @@ macro_rules! realm {
     ($($id:ident)*) => {
         /// Objects every realm has, by slot.
         #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+        #[allow(dead_code, reason = "a layout is written down whole")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u32)]
         pub(crate) enum Realm { $($id),* , COUNT }
@@ -95,7 +96,6 @@ pub(crate) enum Fault {
     Range,
     Eval,
     Uri,
-    Internal,
 }
 
 /// Register numbers of code cells, by byte offset (see `install`).
@@ -277,11 +277,6 @@ impl<'a> Vm<'a> {
     }
 
     #[inline(always)]
-    pub(crate) fn registers(&self) -> Registers<'a> {
-        self.heap.mem.window(self.fp)
-    }
-
-    #[inline(always)]
     pub(crate) fn register(&self, number: u8) -> Value {
         self.heap.value(self.fp + u32::from(number) * 8)
     }
@@ -382,7 +377,6 @@ impl<'a> Vm<'a> {
             Fault::Range => Realm::RANGE_ERROR_PROTOTYPE,
             Fault::Eval => Realm::EVAL_ERROR_PROTOTYPE,
             Fault::Uri => Realm::URI_ERROR_PROTOTYPE,
-            Fault::Internal => Realm::INTERNAL_ERROR_PROTOTYPE,
         };
         let proto = self.realm_cell(proto);
         let text = self.heap.string(message)?;

@@ -190,10 +190,6 @@ impl Compiler<'_> {
         self.distance(label);
     }
 
-    pub(super) fn label_position(&self, label: LabelId) -> u32 {
-        self.labels[label as usize].at
-    }
-
     // --- Constants ---
 
     pub(super) fn text(&mut self, atom: Atom) -> Text {

@@ -170,7 +170,6 @@ struct Compiler<'a> {
     frame: Frame,
     /// Words whose memory and fuel have been paid.
     paid: usize,
-    import_boxes: Vec<(u32, BindingId)>,
 }
 
 const NO_TEXT: Text = Text { start: u32::MAX, length: 0 };
@@ -223,7 +222,6 @@ impl<'a> Compiler<'a> {
                 in_parameters: false,
             },
             paid: 0,
-            import_boxes: Vec::new(),
         }
     }
 

@@ -10,6 +10,7 @@
 //! collects at the instruction and runs it again. So nothing native ever sees a cell vanish, on one
 //! condition: **whatever may allocate does so before its first visible effect.**
 
+#[allow(dead_code, reason = "a layout is written down whole")]
 pub(crate) mod atoms;
 pub(crate) mod bigint;
 pub(crate) mod collect;

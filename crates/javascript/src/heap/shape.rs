@@ -64,6 +64,7 @@ impl<'a> Heap<'a> {
         self.flags(shape) & DICTIONARY != 0
     }
 
+    #[allow(clippy::too_many_arguments, reason = "the fields of one cell")]
     fn new_shape(&mut self, proto: u32, parent: u32, key: u32, count: u32, attributes: u8, inline: u8, kind: u8) -> Result<u32> {
         let shape = self.allocate(Kind::Shape, SHAPE_BYTES, proto)?;
         self.mem.store_u32(shape + 8, parent);
@@ -327,6 +328,7 @@ impl<'a> Heap<'a> {
     }
 
     /// A dictionary shape with the same properties (for one object).
+    #[allow(clippy::wrong_self_convention, reason = "self is the heap, what is turned is the shape")]
     pub(crate) fn to_dictionary(&mut self, shape: u32, more: u32) -> Result<u32> {
         let list = self.shape_list(shape);
         let kind = Kind::from_byte(self.mem.load_u8(shape + 21));

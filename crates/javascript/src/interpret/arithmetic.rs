@@ -396,7 +396,7 @@ pub(crate) fn operate(vm: &mut Vm<'_>, helper: Helper, x: Value, y: Value) -> Re
         Helper::BitAnd => numeric(vm, x, y, |x, y| f64::from(to_int32(x) & to_int32(y)), |_, x, y| Ok(x & y)),
         Helper::BitOr => numeric(vm, x, y, |x, y| f64::from(to_int32(x) | to_int32(y)), |_, x, y| Ok(x | y)),
         Helper::BitXor => numeric(vm, x, y, |x, y| f64::from(to_int32(x) ^ to_int32(y)), |_, x, y| Ok(x ^ y)),
-        Helper::ShiftLeft => numeric(vm, x, y, |x, y| f64::from(to_int32(x).wrapping_shl(to_int32(y) as u32)), |vm, x, y| shift(vm, x, y)),
+        Helper::ShiftLeft => numeric(vm, x, y, |x, y| f64::from(to_int32(x).wrapping_shl(to_int32(y) as u32)), shift),
         Helper::ShiftRight => {
             numeric(vm, x, y, |x, y| f64::from(to_int32(x).wrapping_shr(to_int32(y) as u32)), |vm, x, y| shift(vm, x, -y))
         }

@@ -82,7 +82,8 @@ macro_rules! order {
                 branch!(!(x.as_int_unchecked() $operator y.as_int_unchecked()), vm, regs, code, pc, state)
             }
             if let (Some(x), Some(y)) = (x.as_number(), y.as_number()) {
-                branch!(!(x $operator y), vm, regs, code, pc, state)
+                let holds = x $operator y;
+                branch!(!holds, vm, regs, code, pc, state)
             }
             slow(vm, regs, code, state, word, |vm, word| jump_slow(vm, word, Helper::$helper, false))
         });

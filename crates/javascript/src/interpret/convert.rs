@@ -11,6 +11,7 @@ use crate::number;
 use crate::value::Value;
 use crate::vm::{Fault, Realm, Vm};
 
+#[allow(clippy::wrong_self_convention, reason = "named after the operations of the specification")]
 impl<'a> Vm<'a> {
     /// ToBoolean.
     pub(crate) fn truth(&self, x: Value) -> bool {

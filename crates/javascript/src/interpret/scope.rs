@@ -111,11 +111,9 @@ fn set_global(vm: &mut Vm<'_>, word: u32) -> Result<()> {
             vm.heap.set_value(address, value);
             return Ok(());
         }
-        Own::Absent if strict => {
-            if vm.find(global.payload(), Key::Name(name))?.is_none() {
-                let text = vm.heap.text(name)?;
-                return vm.fail(Fault::Reference, &format!("{text} is not defined"));
-            }
+        Own::Absent if strict && vm.find(global.payload(), Key::Name(name))?.is_none() => {
+            let text = vm.heap.text(name)?;
+            return vm.fail(Fault::Reference, &format!("{text} is not defined"));
         }
         _ => {}
     }

@@ -3,7 +3,7 @@
 //! Field of a date object: its time value, milliseconds since 1970 or NaN.
 
 use super::{Arguments, Leaf, Native};
-use crate::heap::{Kind, Result};
+use crate::heap::Kind;
 use crate::value::Value;
 use crate::vm::Vm;
 
@@ -282,7 +282,8 @@ fn iso(mut text: &[u8]) -> Option<f64> {
 fn loose(text: &str) -> Option<f64> {
     let bytes = text.as_bytes();
     let mut i = 0;
-    let (mut numbers, mut month, mut clock): (Vec<(i64, usize)>, Option<i64>, Option<[f64; 4]>) = (Vec::new(), None, None);
+    let mut numbers: Vec<(i64, usize)> = Vec::new();
+    let (mut month, mut clock): (Option<i64>, Option<[f64; 4]>) = (None, None);
     let (mut half, mut zone): (Option<bool>, Option<f64>) = (None, None);
     let mut year_first = false;
     let mut negative_year = false;

@@ -135,7 +135,7 @@ impl Vm<'_> {
             let trace = trace.payload();
             let last = trace + 8 + (self.heap.high(trace) / 2).saturating_sub(1) * 16;
             let (name, message) = (self.heap.value(last), self.heap.value(last + 8));
-            let mut part = |vm: &mut Self, value: Value| if value.is_string() { vm.heap.text(value.payload()) } else { Ok(String::new()) };
+            let part = |vm: &mut Self, value: Value| if value.is_string() { vm.heap.text(value.payload()) } else { Ok(String::new()) };
             let (name, message) = (part(self, name)?, part(self, message)?);
             let name = if name.is_empty() { "Error".to_owned() } else { name };
             text = if message.is_empty() { name } else { format!("{name}: {message}") };

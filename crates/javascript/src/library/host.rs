@@ -6,7 +6,7 @@ use crate::bytecode::eval_flag;
 use crate::compile::{Request, compile};
 use crate::heap::memory::SHARED;
 use crate::heap::string::Key;
-use crate::heap::{Kind, Pause, REALM, Result, Signal, atoms, flag};
+use crate::heap::{Kind, Pause, Result, Signal, atoms, flag};
 use crate::syntax::{Budget, Fault as Syntax, Goal, Options};
 use crate::value::Value;
 use crate::vm::{Fault, REALM_END, Realm, Vm, function};
@@ -238,6 +238,7 @@ impl<'a> Vm<'a> {
     }
 
     /// ToBigInt of a primitive.
+    #[allow(clippy::wrong_self_convention, reason = "named after the operations of the specification")]
     pub(crate) fn to_bigint_primitive(&mut self, value: Value) -> Result<Value> {
         if value.is_bigint() {
             return Ok(value);
@@ -299,10 +300,5 @@ impl<'a> Vm<'a> {
     pub(crate) fn key_of(&mut self, text: &str) -> Result<Key> {
         let string = self.heap.string(text)?;
         self.heap.string_key(string)
-    }
-
-    /// First byte that cells may use.
-    pub(crate) fn first_cell() -> u32 {
-        REALM.max(REALM_END).next_multiple_of(16)
     }
 }

@@ -155,7 +155,7 @@ fn find(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
         return vm.array_of(&[name, answer]).map(Value::object);
     }
     if answer.is_object_cell() && vm.heap.is(answer.payload(), Kind::Object) {
-        let mut part = |vm: &mut Vm<'_>, key: &str| -> Result<Option<Value>> {
+        let part = |vm: &mut Vm<'_>, key: &str| -> Result<Option<Value>> {
             let key = vm.key_of(key)?;
             Ok(match vm.heap.own(answer.payload(), key) {
                 crate::heap::object::Own::Data { address, .. } => Some(vm.heap.value(address)).filter(|value| value.is_string()),

@@ -159,7 +159,7 @@ fn get_own_property(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
         return Ok(Value::UNDEFINED);
     }
     let descriptor = vm.new_object()?;
-    let mut put = |vm: &mut Vm<'_>, name: u32, value: Value| vm.heap.add(descriptor, Key::Name(name), value, attribute::PLAIN);
+    let put = |vm: &mut Vm<'_>, name: u32, value: Value| vm.heap.add(descriptor, Key::Name(name), value, attribute::PLAIN);
     let attributes = match found {
         Own::Data { address, attributes } => {
             let value = vm.heap.value(address);
@@ -195,7 +195,7 @@ fn define_own_property(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
     let data = !value.is_hole() || !writable.is_hole();
     let flag_of = |given: Value, old: bool| if given.is_hole() { old } else { given == Value::TRUE };
     let pack = |w: bool, e: bool, c: bool| {
-        u8::from(w) * attribute::WRITABLE | u8::from(e) * attribute::ENUMERABLE | u8::from(c) * attribute::CONFIGURABLE
+        (u8::from(w) * attribute::WRITABLE) | (u8::from(e) * attribute::ENUMERABLE) | (u8::from(c) * attribute::CONFIGURABLE)
     };
     if vm.heap.is(object, Kind::TypedArray) && vm.heap.own(object, key) == Own::Exotic {
         // A name that looks like a number is no element.

@@ -185,7 +185,7 @@ pub(super) const NATIVES: &[Native] = &[
     }),
     leaf("fromCodePoint", |vm, a| {
         let n = a.get(vm, 0).as_number().unwrap_or(-1.0);
-        if n < 0.0 || n > 1_114_111.0 || n.fract() != 0.0 {
+        if !(0.0..=1_114_111.0).contains(&n) || n.fract() != 0.0 {
             return vm.range_error(&format!("Invalid code point {}", crate::number::to_text(n)));
         }
         let n = n as u32;

@@ -553,7 +553,7 @@ fn search(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
     let (x, from, mode) = (a.get(vm, 1), index(vm, a, 2), index(vm, a, 3));
     let mem = vm.heap.mem;
     vm.charge(u64::from(view.length) / 16)?;
-    let mut find = |matches: &dyn Fn(u64) -> bool| {
+    let find = |matches: &dyn Fn(u64) -> bool| {
         let hit = |&i: &u32| matches(load_bits(mem, view.size, view.at(i)));
         let found = if mode == 1 {
             if view.length == 0 { None } else { (0..=from.min(view.length - 1)).rev().find(hit) }

@@ -88,7 +88,7 @@ pub(super) const NATIVES: &[Native] = &[
         vm.charge(text.len() as u64 / 8)?;
         let text: String = text.chars().filter(|c| !matches!(c, ' ' | '\t' | '\n' | '\u{c}' | '\r')).collect();
         let padded = text.ends_with('=');
-        if padded && text.len() % 4 != 0 {
+        if padded && !text.len().is_multiple_of(4) {
             return Ok(Value::UNDEFINED);
         }
         match base64::Engine::decode(&FORGIVING, text) {

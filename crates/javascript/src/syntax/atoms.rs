@@ -52,8 +52,6 @@ known! {
 
 /// Number of words that are reserved everywhere.
 pub(crate) const RESERVED: u32 = known::LET;
-/// One past the last word that is reserved in strict code.
-pub(crate) const STRICT_RESERVED: u32 = known::AWAIT;
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {

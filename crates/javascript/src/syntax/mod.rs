@@ -198,7 +198,6 @@ impl Parser {
             breakable: 0,
             loops: 0,
             has_eval: false,
-            has_default_export: false,
         };
         let result = parse.whole(goal, options);
         let fault = result.is_err().then(|| parse.fault());

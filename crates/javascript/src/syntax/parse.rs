@@ -25,8 +25,6 @@ pub(crate) mod ctx {
     pub(crate) const STATIC_BLOCK: u32 = 1 << 9;
     /// In parameters: `yield` and `await` expressions are errors.
     pub(crate) const PARAMETERS: u32 = 1 << 10;
-    /// In a class body's heritage or elements everything is strict, and decorators are not ours.
-    pub(crate) const CLASS: u32 = 1 << 11;
     /// TypeScript: `x ? (a) : b` must not read `: b` as a return type.
     pub(crate) const NO_ARROW_TYPE: u32 = 1 << 12;
     /// TypeScript: inside `declare`, bodies and initialisers may be missing.
@@ -156,7 +154,6 @@ pub(crate) struct Parse<'a> {
     pub(crate) breakable: u32,
     pub(crate) loops: u32,
     pub(crate) has_eval: bool,
-    pub(crate) has_default_export: bool,
 }
 
 /// A pending error of a cover grammar.
