@@ -449,8 +449,10 @@ mod tests {
         for written in ["Jan 31, 2020 12:00 PM", "31 January 2020 12:00:00 UTC", "1/31/2020 12:00", "Fri Jan 31 2020 14:00:00 GMT+0200"] {
             assert_eq!(parse(written), Some(noon), "{written}");
         }
-        for written in ["", "hello", "2020-13-01", "2020-02-30T00:00:00Z", "-000000-01-01T00:00:00Z"] {
+        for written in ["", "hello", "2020-13-01", "2020-02-32T00:00:00Z", "-000000-01-01T00:00:00Z"] {
             assert_eq!(parse(written), None, "{written}");
         }
+        // As in V8: a day that the month does not have is one of the next month.
+        assert_eq!(parse("2020-02-30T00:00:00Z"), parse("2020-03-01T00:00:00Z"));
     }
 }
