@@ -136,6 +136,7 @@ fn build() -> std::result::Result<Image, String> {
         reserve: i64::MAX / 4,
         work: Vm::NO_WORK,
         exit: Exit::Slice,
+        start: (0, 0, 0, 0),
         spent: 0,
         host: &mut host,
     };

@@ -39,6 +39,8 @@ pub(crate) struct Freeze {
     pub(crate) depth: u32,
     pub(crate) spent: u64,
     pub(crate) out_of_memory: bool,
+    pub(crate) collected_at: u32,
+    pub(crate) tries: u32,
     pub(crate) wanted: i64,
     pub(crate) active: bool,
 }
@@ -54,6 +56,7 @@ pub(crate) struct Session {
     spent: u64,
     out_of_memory: bool,
     collected_at: u32,
+    tries: u32,
     /// Fuel that was used and not paid for when the meter said no.
     wanted: i64,
     /// A frame waits to go on.
@@ -92,6 +95,7 @@ impl Session {
             spent: 0,
             out_of_memory: false,
             collected_at: 0,
+            tries: 0,
             wanted: 0,
             active: false,
         })
@@ -108,6 +112,8 @@ impl Session {
             depth: self.depth,
             spent: self.spent,
             out_of_memory: self.out_of_memory,
+            collected_at: self.collected_at,
+            tries: self.tries,
             wanted: self.wanted,
             active: self.active,
         }
@@ -122,6 +128,8 @@ impl Session {
         session.depth = freeze.depth;
         session.spent = freeze.spent;
         session.out_of_memory = freeze.out_of_memory;
+        session.collected_at = freeze.collected_at;
+        session.tries = freeze.tries;
         session.wanted = freeze.wanted;
         session.active = freeze.active;
         Ok(session)
@@ -141,6 +149,7 @@ impl Session {
         heap.transitions = saved.transitions;
         heap.transition_count = saved.transition_count;
         heap.epoch = saved.epoch;
+        heap.tries = self.tries;
         heap.library_end = self.image.saved.fp - 16;
         let stack = heap.mem.load_u32(crate::heap::REALM + Realm::STACK_CELL as u32 * 8);
         let stack_limit = stack.saturating_add(8).saturating_add(heap.high(stack)).saturating_sub(2048);
@@ -164,6 +173,7 @@ impl Session {
             reserve: i64::MAX / 4,
             work: Vm::NO_WORK,
             exit: Exit::Slice,
+            start: (0, 0, 0, 0),
             spent: self.spent,
             host: &mut self.host,
         };
@@ -185,6 +195,7 @@ impl Session {
             epoch: heap.epoch,
             random: vm.random,
         };
+        self.tries = heap.tries;
         (self.out_of_memory, self.collected_at, self.wanted, self.spent) = (vm.out_of_memory, vm.collected_at, vm.wanted, vm.spent);
         result
     }
@@ -275,6 +286,8 @@ impl Session {
             vm.fp = vm.stack_base();
             vm.depth = 0;
             vm.set_realm(Realm::TURN, Value::UNDEFINED);
+            vm.set_realm(Realm::ENDED, Value::UNDEFINED);
+            vm.set_realm(Realm::ENDED_AS, Value::UNDEFINED);
         });
     }
 
@@ -291,12 +304,42 @@ impl Session {
     }
 }
 
-/// Lends the machine a slice, after what was overdrawn is paid.
-fn lend(vm: &mut Vm<'_>, meter: &mut Meter) -> std::result::Result<u64, Halt> {
+/// Pays what was overdrawn.
+fn pay(vm: &mut Vm<'_>, meter: &mut Meter) -> std::result::Result<(), Halt> {
     if vm.wanted > 0 {
         meter.charge(vm.wanted.unsigned_abs())?;
         vm.wanted = 0;
     }
+    Ok(())
+}
+
+/// The end of a run whose last instruction overdrew the meter is kept until that is paid.
+fn keep_end(vm: &mut Vm<'_>, end: End) -> bool {
+    let (how, value) = match end {
+        End::Value(value) => (1, value),
+        End::Thrown(value) => (2, value),
+        End::Pause(Pause::Memory) => (3, Value::UNDEFINED),
+        End::Pause(Pause::Output) => (4, Value::UNDEFINED),
+        _ => return false,
+    };
+    vm.set_realm(Realm::ENDED, value);
+    vm.set_realm(Realm::ENDED_AS, Value::int(how));
+    true
+}
+
+/// The end that was kept.
+fn kept_end(vm: &mut Vm<'_>) -> Option<End> {
+    let (how, value) = (vm.realm(Realm::ENDED_AS), vm.realm(Realm::ENDED));
+    let end = [End::Value(value), End::Thrown(value), End::Pause(Pause::Memory), End::Pause(Pause::Output)];
+    let end = (1..).zip(end).find(|(number, _)| how == Value::int(*number))?.1;
+    vm.set_realm(Realm::ENDED, Value::UNDEFINED);
+    vm.set_realm(Realm::ENDED_AS, Value::UNDEFINED);
+    Some(end)
+}
+
+/// Lends the machine a slice, after what was overdrawn is paid.
+fn lend(vm: &mut Vm<'_>, meter: &mut Meter) -> std::result::Result<u64, Halt> {
+    pay(vm, meter)?;
     let slice = meter.lend()?;
     vm.fuel = slice as i64;
     vm.slice = slice as i64;
@@ -327,7 +370,11 @@ pub(crate) fn attempt(vm: &mut Vm<'_>, meter: &mut Meter, work: impl Fn(&mut Vm<
             Err(halt) => return Some(End::Halt(halt)),
         };
         let (fp, depth) = (vm.fp, vm.depth);
+        vm.mark();
         let result = work(vm);
+        if let Err(Signal::Stop(Pause::Fuel) | Signal::Collect(_)) = result {
+            vm.undo_charges();
+        }
         let settled = settle(vm, meter, slice);
         // What was overdrawn is paid before the first instruction, or again by whoever starts over.
         if let (Err(halt), Err(Signal::Stop(_) | Signal::Collect(_))) = (settled, &result) {
@@ -337,9 +384,13 @@ pub(crate) fn attempt(vm: &mut Vm<'_>, meter: &mut Meter, work: impl Fn(&mut Vm<
             Ok(None) => return None,
             Ok(Some(Exit::Thrown(value))) | Err(Signal::Throw(value) | Signal::ThrowAt(value)) => {
                 (vm.fp, vm.depth) = (fp, depth);
-                return Some(End::Thrown(value));
+                let end = End::Thrown(value);
+                return if settled.is_err() && keep_end(vm, end) { None } else { Some(end) };
             }
-            Ok(Some(Exit::Value(value))) => return Some(End::Value(value)),
+            Ok(Some(Exit::Value(value))) => {
+                let end = End::Value(value);
+                return if settled.is_err() && keep_end(vm, end) { None } else { Some(end) };
+            }
             Ok(Some(_)) | Err(Signal::Called) => return None,
             Err(Signal::Stop(Pause::Fuel)) => return Some(End::Halt(Halt::OutOfFuel)),
             Err(Signal::Stop(pause)) => return Some(End::Pause(pause)),
@@ -356,15 +407,31 @@ pub(crate) fn attempt(vm: &mut Vm<'_>, meter: &mut Meter, work: impl Fn(&mut Vm<
 /// Runs the machine, slice by slice.
 fn drive(vm: &mut Vm<'_>, meter: &mut Meter) -> End {
     loop {
+        if let Err(halt) = pay(vm, meter) {
+            return End::Halt(halt);
+        }
+        if let Some(end) = kept_end(vm) {
+            return end;
+        }
         let slice = match lend(vm, meter) {
             Ok(slice) => slice,
             Err(halt) => return End::Halt(halt),
         };
         let exit = interpret::run(vm);
         let settled = settle(vm, meter, slice);
+        let end = match exit {
+            Exit::Value(value) => Some(End::Value(value)),
+            Exit::Thrown(value) => Some(End::Thrown(value)),
+            Exit::Pause(pause @ (Pause::Memory | Pause::Output)) => Some(End::Pause(pause)),
+            _ => None,
+        };
+        if let Some(end) = end {
+            return match settled {
+                Err(halt) if keep_end(vm, end) => End::Halt(halt),
+                _ => end,
+            };
+        }
         match exit {
-            Exit::Value(value) => return End::Value(value),
-            Exit::Thrown(value) => return End::Thrown(value),
             Exit::Slice => {
                 if let Err(halt) = settled {
                     return End::Halt(halt);
@@ -373,6 +440,7 @@ fn drive(vm: &mut Vm<'_>, meter: &mut Meter) -> End {
             // A native asked for more than the meter holds.
             Exit::Pause(Pause::Fuel) => return End::Halt(Halt::OutOfFuel),
             Exit::Pause(pause) => return End::Pause(pause),
+            Exit::Value(_) | Exit::Thrown(_) => {}
         }
     }
 }

@@ -34,6 +34,7 @@ realm! {
     REGISTRIES
     THROW_TYPE_ERROR ARRAY_VALUES_CHECK EXCEPTION OUT_OF_MEMORY_ERROR NATIVE_OBJECTS JOBS SYMBOL_REGISTRY HANDLES MODULES OFFERS
     TIMERS CONSOLE TURN REJECTIONS SCRATCH LIBRARY_CACHE STACK_CELL ITERATOR_RESULT_SHAPE
+    ENDED ENDED_AS
 }
 
 /// First byte after the realm slots.
@@ -255,6 +256,8 @@ pub(crate) struct Vm<'a> {
     pub(crate) exit: crate::interpret::Exit,
     /// Fuel the meter holds besides the slice.
     pub(crate) reserve: i64,
+    /// Where the running instruction started: fuel, debt, and how far allocation was.
+    pub(crate) start: (i64, u64, u32, u32),
     /// Fuel spent in earlier slices of this cell: what time is derived from.
     pub(crate) spent: u64,
     pub(crate) host: &'a mut Host,
@@ -340,10 +343,32 @@ impl<'a> Vm<'a> {
 
     // --- Charging ------------------------------------------------------------------------------------------
 
+    /// How far an instruction may overdraw the meter that has done something already.
+    const MOST_OVERDRAWN: i64 = 1 << 20;
+
+    /// The instruction starts here.
+    #[inline(always)]
+    pub(crate) fn mark(&mut self) {
+        self.start = (self.fuel, self.heap.debt, self.heap.cursor, self.heap.top);
+        self.heap.lasting = 0;
+    }
+
+    /// The instruction does not complete, and runs again: what it charged is undone, but for work that it will find done.
+    #[cold]
+    pub(crate) fn undo_charges(&mut self) {
+        self.fuel = self.start.0;
+        self.heap.debt = self.start.1 + std::mem::take(&mut self.heap.lasting);
+    }
+
     /// Native work of `units`, before it is done: stops here if the meter does not hold it. The slice may be overdrawn.
+    ///
+    /// An instruction that has charged or allocated before goes on, overdrawing the meter: what it left behind would make its
+    /// second run, or a collection, cost something else, and fuel would depend on when the cell was refuelled.
     pub(crate) fn charge(&mut self, units: u64) -> Result<()> {
         let units = i64::try_from(units).unwrap_or(i64::MAX);
-        if units > self.fuel.max(0).saturating_add(self.reserve) {
+        let held = self.fuel.max(0).saturating_add(self.reserve);
+        let untouched = self.start == (self.fuel, self.heap.debt, self.heap.cursor, self.heap.top);
+        if units > held && (untouched || units.saturating_sub(self.fuel.saturating_add(self.reserve)) > Self::MOST_OVERDRAWN) {
             return Err(Signal::Stop(Pause::Fuel));
         }
         self.fuel -= units;

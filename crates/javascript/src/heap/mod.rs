@@ -232,6 +232,8 @@ pub(crate) struct Heap<'a> {
     pub(crate) shared_cursor: u32,
     /// Work done natively and not charged yet, in fuel units.
     pub(crate) debt: u64,
+    /// Of it, by the running instruction: for work that is not done again when the instruction runs again.
+    pub(crate) lasting: u64,
     /// Bytes found alive by the last collection.
     pub(crate) live: u32,
     /// Where the library's objects end.
@@ -264,6 +266,7 @@ impl<'a> Heap<'a> {
             epoch: 1,
             shared_cursor: 0,
             debt: 0,
+            lasting: 0,
             live: 0,
             library_end: 0,
             tries: 0,

@@ -126,6 +126,7 @@ impl<'a> Heap<'a> {
     /// Writes a rope's text once and turns every rope met into a slice of it. Pending ropes are
     /// chained through their own fields, so that no depth needs room.
     fn flatten(&mut self, root: u32) -> Result<Flat> {
+        let owed = self.debt;
         let length = self.high(root);
         let wide = self.is_wide(root);
         let cell = self.flat_bytes(wide, length)?;
@@ -174,6 +175,7 @@ impl<'a> Heap<'a> {
             node = right;
         }
         self.debt += u64::from(length / 32);
+        self.lasting += self.debt.saturating_sub(owed);
         Ok(Flat { at: start, length, wide })
     }
 
@@ -397,6 +399,7 @@ impl<'a> Heap<'a> {
         self.debt += u64::from(flat.length / 16);
         let hash = self.hash_units(flat);
         if self.is_flat(string) {
+            self.lasting += u64::from(flat.length / 16);
             self.mem.store_u32(string + 8, hash);
         }
         Ok(hash)

@@ -106,6 +106,7 @@ pub(super) fn return_slow<'a>(vm: &mut Vm<'a>, value: Value) -> Flow<'a> {
 #[inline(never)]
 fn return_steps(vm: &mut Vm<'_>, value: Value) -> bool {
     let pc = vm.pc;
+    vm.mark();
     match vm.leave(value) {
         Ok(None) => {
             vm.fuel = vm.fuel.saturating_sub(std::mem::take(&mut vm.heap.debt) as i64);
@@ -115,7 +116,12 @@ fn return_steps(vm: &mut Vm<'_>, value: Value) -> bool {
             vm.exit = exit;
             false
         }
-        Err(signal) => super::signalled(vm, pc, signal),
+        Err(signal) => {
+            if let crate::heap::Signal::Stop(crate::heap::Pause::Fuel) | crate::heap::Signal::Collect(_) = signal {
+                vm.undo_charges();
+            }
+            super::signalled(vm, pc, signal)
+        }
     }
 }
 

@@ -238,6 +238,7 @@ fn leave_registers(vm: &mut Vm<'_>, state: Place, word: u32) {
     vm.fuel = fuel(state);
     vm.destination = a(word);
     vm.entry = crate::vm::Entry::Call;
+    vm.mark();
 }
 
 #[inline(never)]
@@ -270,6 +271,9 @@ fn native_steps<'a>(vm: &mut Vm<'a>, state: Place, word: u32, work: impl FnOnce(
 /// Where to go on after a slow path of the instruction at `pc`; false: nowhere.
 #[inline(always)]
 fn go_on(vm: &mut Vm<'_>, pc: u32, result: Result<()>) -> bool {
+    if let Err(Signal::Stop(Pause::Fuel) | Signal::Collect(_)) = result {
+        vm.undo_charges();
+    }
     vm.fuel = vm.fuel.saturating_sub(std::mem::take(&mut vm.heap.debt) as i64);
     match result {
         Ok(()) => {

@@ -30,7 +30,7 @@ pub(crate) mod world;
 
 use crate::bytecode::frame;
 use crate::heap::memory::SHARED;
-use crate::heap::{Pause, Result, Signal, atoms};
+use crate::heap::{Result, atoms};
 use crate::value::Value;
 use crate::vm::{Vm, code};
 
@@ -187,19 +187,7 @@ pub(crate) fn call_native(vm: &mut Vm<'_>, number: u32, arguments: Arguments) ->
 /// Runs a leaf.
 #[inline]
 fn run_leaf(row: &Native, vm: &mut Vm<'_>, arguments: Arguments) -> Result<Value> {
-    all_or_nothing(vm, |vm| (row.leaf)(vm, arguments))
-}
-
-/// Work that charges as it goes: when it stops to run again later it has charged nothing, however far it came.
-#[inline]
-fn all_or_nothing<'a, T>(vm: &mut Vm<'a>, work: impl FnOnce(&mut Vm<'a>) -> Result<T>) -> Result<T> {
-    let (fuel, debt) = (vm.fuel, vm.heap.debt);
-    let result = work(vm);
-    if let Err(Signal::Stop(Pause::Fuel) | Signal::Collect(_)) = result {
-        vm.fuel = fuel;
-        vm.heap.debt = debt;
-    }
-    result
+    (row.leaf)(vm, arguments)
 }
 
 impl<'a> Vm<'a> {

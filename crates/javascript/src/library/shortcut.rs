@@ -81,7 +81,7 @@ fn owner(vm: &Vm<'_>, target: u32) -> String {
 #[inline]
 pub(crate) fn run(vm: &mut Vm<'_>, number: u8, arguments: Arguments) -> Result<Option<Value>> {
     match TABLE.get(usize::from(number).wrapping_sub(1)) {
-        Some(row) => super::all_or_nothing(vm, |vm| (row.2)(vm, arguments)),
+        Some(row) => (row.2)(vm, arguments),
         None => Ok(None),
     }
 }

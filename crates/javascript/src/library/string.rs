@@ -322,8 +322,9 @@ pub(super) fn find(vm: &mut Vm<'_>, text: Flat, needle: Flat, from: u32) -> Resu
         }
         work += 1;
         at += 1;
-        if work & 0xfff == 0 && work / 16 > vm.fuel.max(0) as u64 {
+        if work >= 1 << 16 {
             vm.charge(work / 16)?;
+            work = 0;
         }
     }
     vm.heap.debt += work / 16;
