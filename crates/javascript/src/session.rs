@@ -218,6 +218,7 @@ impl Session {
         let end = self.with(|vm| {
             attempt(vm, meter, |vm| {
                 vm.out_of_memory = false;
+                let (before, runs) = ((vm.heap.cursor, vm.heap.limit, vm.heap.top), vm.heap.runs);
                 let file = vm.heap.string(file)?;
                 if goal == Goal::Module {
                     let text = vm.heap.string_wtf8(source)?;
@@ -225,7 +226,14 @@ impl Session {
                     return vm.begin(start, Value::UNDEFINED, &[Value::string(file), Value::string(text)]);
                 }
                 let request = crate::compile::Request { goal, options, ..Default::default() };
-                let code = vm.compile(source, &request, file)?;
+                let code = match vm.compile(source, &request, file) {
+                    Err(Signal::Stop(Pause::Fuel)) if vm.heap.runs == runs => {
+                        // Nothing refers to the name: the next attempt starts from the same heap, however many there were.
+                        (vm.heap.cursor, vm.heap.limit, vm.heap.top) = before;
+                        return Err(Signal::Stop(Pause::Fuel));
+                    }
+                    code => code?,
+                };
                 let function = vm.function_object(code, None)?;
                 let global = vm.realm(Realm::GLOBAL);
                 vm.begin(Value::object(function), global, &[])

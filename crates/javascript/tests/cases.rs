@@ -115,7 +115,7 @@ fn frozen_at_any_instruction_a_program_goes_on_elsewhere() {
         // Prime, so that the stops fall anywhere; at most some hundreds of them.
         for step in [fuel / 7 + 1, fuel / 97 + 3] {
             let plain = in_steps(&path, step, false);
-            assert_eq!((&plain.0, &plain.2), (&whole.0, &whole.2), "{} in steps of {step}", path.display());
+            assert_eq!(plain, whole, "{} in steps of {step}", path.display());
             assert_eq!(in_steps(&path, step, true), plain, "{} frozen every {step}", path.display());
         }
     }
