@@ -1,5 +1,7 @@
 //! What a hostile program, or a heap that was corrupted, may do: end, and nothing else.
 
+use std::fmt::Write as _;
+
 use cell::{Bound, Cell, Limits, Outcome, Stop, Task, TrapKind};
 use javascript::JavaScript;
 
@@ -182,4 +184,50 @@ fn a_refusal_of_memory_anywhere_leaves_a_cell_that_works_or_is_dead() {
             Err(error) => assert!(matches!(error, cell::Error::Dead(_)), "{error}"),
         }
     }
+}
+
+/// Fuel of a program in pieces of `step` units and slices of at most `slice`, and how it ended.
+fn fuel_in_steps(text: &str, memory: u64, step: u64, slice: u64) -> (Stop, u64) {
+    let mut cell = cell(memory, step);
+    cell.set_slice(slice);
+    let mut outcome = cell.execute(&Task::program("steps.js", text.as_bytes())).expect("runs");
+    while outcome.stop == Stop::OutOfFuel && outcome.usage.fuel.expect("counted") < 20_000_000 {
+        cell.refuel(step);
+        outcome = cell.run().expect("goes on");
+    }
+    (outcome.stop, outcome.usage.fuel.expect("counted"))
+}
+
+#[test]
+fn fuel_does_not_depend_on_when_a_cell_is_refuelled() {
+    let mut wrong = String::new();
+    for text in [
+        "'a'.repeat(1e5).split('')",
+        "'a,b'.repeat(3e4).split(',').join('-').split('b').length",
+        "let s = ''; for (let i = 0; i < 3000; i++) s += i; s.indexOf('x') + s.lastIndexOf('y') + s.split('9').length",
+        "JSON.stringify(JSON.parse(JSON.stringify(Array.from({ length: 3000 }, (_, i) => ({ i, name: 'n' + i })))))",
+        "let k = []; for (let i = 0; i < 40000; i++) { k.push({ i, t: 'x' + i }); if (k.length > 500) k = k.slice(400) } k.length",
+        "3n ** 20000n % 7n; String(7n ** 3000n).length",
+        "console.log(Array.from({ length: 200 }, (_, i) => ['x'.repeat(i), { i }]))",
+        "const o = {}; for (let i = 0; i < 3000; i++) o['k' + i] = i; Object.entries(o).sort((a, b) => a[0] < b[0] ? -1 : 1).length",
+        "'ab12cd'.repeat(5000).replace(/[0-9]+/g, m => m + m).match(/b1+/g).length",
+        "new Float64Array(5000).map((_, i) => i * 7 % 13).sort().join().length",
+        "eval('1 + '.repeat(3000) + '1'); throw new TypeError('x'.repeat(5000))",
+        "let a = []; for (;;) a.push('x'.repeat(1000) + a.length)",
+    ] {
+        let whole = fuel_in_steps(text, 2 << 20, 20_000_000, 10_000);
+        for step in [127, 1009, whole.1 / 3 + 1] {
+            let stepped = fuel_in_steps(text, 2 << 20, step, 10_000);
+            if stepped != whole {
+                let _ = writeln!(wrong, "{text}: {whole:?}, in steps of {step} {stepped:?}");
+            }
+        }
+        for slice in [1, 7, 127] {
+            let sliced = fuel_in_steps(text, 2 << 20, 20_000_000, slice);
+            if sliced != whole {
+                let _ = writeln!(wrong, "{text}: {whole:?}, in slices of {slice} {sliced:?}");
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
 }
