@@ -132,7 +132,7 @@ fn program(vm: &mut Vm<'_>, source: u32, flags: u32) -> Result<u32> {
 /// The program of a pattern object, compiled if need be.
 fn ready(vm: &mut Vm<'_>, object: Value) -> Result<u32> {
     let cell = object.payload();
-    let (fuel, debt) = (vm.fuel, vm.heap.debt);
+    let (fuel, debt, lasting) = (vm.fuel, vm.heap.debt, vm.heap.lasting);
     let known = vm.heap.value(cell + 32);
     if known.is_object_cell() {
         return Ok(known.payload());
@@ -141,7 +141,7 @@ fn ready(vm: &mut Vm<'_>, object: Value) -> Result<u32> {
     let program = program(vm, source, flags)?;
     vm.heap.set_value(cell + 32, Value::object(program));
     // It stays compiled when what follows stops and runs again: paid now.
-    vm.heap.lasting += u64::try_from(fuel - vm.fuel).unwrap_or(0) + vm.heap.debt.saturating_sub(debt);
+    vm.heap.lasting = lasting + u64::try_from(fuel - vm.fuel).unwrap_or(0) + vm.heap.debt.saturating_sub(debt);
     Ok(program)
 }
 
