@@ -35,6 +35,9 @@ const DICTIONARY_FROM: u32 = 128;
 /// Properties up to which the chain is walked without a table.
 const WALK: u32 = 6;
 
+/// Bytes that no table of the shared image is longer than.
+const LARGEST_SHARED: u32 = 1 << 21;
+
 impl<'a> Heap<'a> {
     pub(crate) fn shape_proto(&self, shape: u32) -> u32 {
         self.high(shape)
@@ -87,6 +90,20 @@ impl<'a> Heap<'a> {
         (h.wrapping_mul(0xd6e8_feb8_6659_fd93) >> 32) as u32
     }
 
+    /// How many places of a hash table with this mask are looked at, at most. A healthy table is never larger than memory; what a
+    /// corrupted heap says is not believed.
+    pub(super) fn most_probes(&self, mask: u32) -> u32 {
+        mask.min(self.top.max(LARGEST_SHARED) / 4)
+    }
+
+    /// Long searches are paid for: collisions can be made on purpose, and a corrupted table may have no free place.
+    #[inline(always)]
+    pub(super) fn pay_for_probe(&mut self, probe: u32) {
+        if probe & 63 == 63 {
+            self.debt += 4;
+        }
+    }
+
     /// What a shape is found by in the transition table.
     fn transition_of(&self, shape: u32) -> (u32, u32, u8) {
         let parent = self.mem.load_u32(shape + 8);
@@ -97,14 +114,15 @@ impl<'a> Heap<'a> {
         }
     }
 
-    fn find_transition(&self, table: u32, parent: u32, key: u32, attributes: u8) -> Option<u32> {
+    fn find_transition(&mut self, table: u32, parent: u32, key: u32, attributes: u8) -> Option<u32> {
         let capacity = self.high(table) / 4;
         if capacity == 0 {
             return None;
         }
         let mask = capacity - 1;
         let mut at = Self::transition_hash(parent, key, attributes) & mask;
-        for _ in 0..=mask {
+        for probe in 0..=self.most_probes(mask) {
+            self.pay_for_probe(probe);
             let shape = self.mem.load_u32(table + 8 + at * 4);
             if shape == 0 {
                 return None;
@@ -121,7 +139,8 @@ impl<'a> Heap<'a> {
         let mask = (self.high(self.transitions) / 4).wrapping_sub(1);
         let (parent, key, attributes) = self.transition_of(shape);
         let mut at = Self::transition_hash(parent, key, attributes) & mask;
-        for _ in 0..=mask {
+        for probe in 0..=self.most_probes(mask) {
+            self.pay_for_probe(probe);
             let place = self.transitions + 8 + at * 4;
             if self.mem.load_u32(place) == 0 {
                 self.mem.store_u32(place, shape);
@@ -189,12 +208,13 @@ impl<'a> Heap<'a> {
         Ok(table)
     }
 
-    fn table_find(&self, table: u32, key: u32) -> Option<u32> {
+    fn table_find(&mut self, table: u32, key: u32) -> Option<u32> {
         let capacity = self.high(table);
         let mask = (capacity * 2).wrapping_sub(1);
         let index = table + 16 + capacity * 8;
         let mut at = self.name_hash(key) & mask;
-        for _ in 0..=mask {
+        for probe in 0..=self.most_probes(mask) {
+            self.pay_for_probe(probe);
             let entry = self.mem.load_u32(index + at * 4);
             if entry == 0 {
                 return None;
@@ -213,7 +233,7 @@ impl<'a> Heap<'a> {
     }
 
     /// Appends an entry to a table that has room.
-    fn table_append(&self, table: u32, key: u32, info: u32) {
+    fn table_append(&mut self, table: u32, key: u32, info: u32) {
         let capacity = self.high(table);
         let used = self.mem.load_u32(table + 8);
         let entry = table + 16 + used * 8;
@@ -224,7 +244,8 @@ impl<'a> Heap<'a> {
         let mask = (capacity * 2).wrapping_sub(1);
         let index = table + 16 + capacity * 8;
         let mut at = self.name_hash(key) & mask;
-        for _ in 0..=mask {
+        for probe in 0..=self.most_probes(mask) {
+            self.pay_for_probe(probe);
             if self.mem.load_u32(index + at * 4) == 0 {
                 self.mem.store_u32(index + at * 4, used + 1);
                 return;

@@ -502,7 +502,8 @@ impl<'a> Heap<'a> {
             return None;
         }
         let mut at = hash & mask;
-        for _ in 0..=mask {
+        for probe in 0..=self.most_probes(mask) {
+            self.pay_for_probe(probe);
             let atom = self.mem.load_u32(table + 8 + at * 4);
             if atom == 0 {
                 return None;
@@ -527,7 +528,8 @@ impl<'a> Heap<'a> {
     pub(crate) fn insert_atom(&mut self, atom: u32, hash: u32) {
         let mask = (self.high(self.atoms) / 4).wrapping_sub(1);
         let mut at = hash & mask;
-        for _ in 0..=mask {
+        for probe in 0..=self.most_probes(mask) {
+            self.pay_for_probe(probe);
             let place = self.atoms + 8 + at * 4;
             if self.mem.load_u32(place) == 0 {
                 self.mem.store_u32(place, atom);

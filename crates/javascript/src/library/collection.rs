@@ -117,8 +117,8 @@ pub(super) const NATIVES: &[Native] = &[
         }
         let mut cell = held.payload();
         let mut index = vm.heap.value(iterator + 24).as_int().unwrap_or(0) as u32;
-        // Follow the tables that replaced this one.
-        loop {
+        // Follow the tables that replaced this one; a corrupted heap can hold them in a circle.
+        for _ in 0..=vm.heap.top / 16 {
             let next = vm.heap.mem.load_u32(cell + 16);
             if next == 0 {
                 break;
@@ -133,7 +133,7 @@ pub(super) const NATIVES: &[Native] = &[
             cell = next;
             vm.heap.debt += 1;
         }
-        let used = vm.heap.mem.load_u32(cell + 8).min(vm.heap.high(cell));
+        let used = vm.heap.mem.load_u32(cell + 8).min(vm.heap.high(cell)).min(vm.heap.top / 8);
         while index < used && vm.heap.value(cell + 24 + index * 24).is_hole() {
             index += 1;
             vm.heap.debt += 1;
@@ -248,7 +248,7 @@ fn rebuild(vm: &mut Vm<'_>, map: u32, old: u32, capacity: u32) -> Result<u32> {
 /// How many entries a map or set has, and the first `most` of them.
 pub(crate) fn entries(vm: &Vm<'_>, object: u32, most: usize) -> (usize, Vec<(Value, Value)>) {
     let cell = table(vm, Value::object(object));
-    let used = vm.heap.mem.load_u32(cell + 8).min(vm.heap.high(cell));
+    let used = vm.heap.mem.load_u32(cell + 8).min(vm.heap.high(cell)).min(vm.heap.top / 8);
     let entry = |i: u32| (vm.heap.value(cell + 24 + i * 24), vm.heap.value(cell + 32 + i * 24));
     let list = (0..used).map(entry).filter(|(key, _)| !key.is_hole()).take(most).collect();
     (vm.heap.mem.load_u32(cell + 12) as usize, list)
