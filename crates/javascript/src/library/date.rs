@@ -180,6 +180,10 @@ pub(crate) fn text(time: f64, style: i32) -> String {
 /// Date.parse: the standard's format, else what people write.
 fn parse(text: &str) -> Option<f64> {
     let text = text.trim_matches(crate::number::is_space);
+    // Year zero has no sign (ECMA-262, 21.4.1.32.1); no reading between the lines either.
+    if text.starts_with("-000000") {
+        return None;
+    }
     iso(text.as_bytes()).or_else(|| loose(text))
 }
 
