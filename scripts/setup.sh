@@ -8,6 +8,8 @@ need() { # COMMAND PACKAGE
 need gcc gcc
 need make make
 need xz xz-utils
+# Fetches the official build of Ruby, by name and version; its hash is checked.
+need npm npm
 if ! command -v cargo >/dev/null 2>&1; then
 	echo "Rust is missing: install it from https://rustup.rs (1.95 or newer), then run this again." >&2
 	exit 1

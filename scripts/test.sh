@@ -1,7 +1,7 @@
 #!/bin/sh
 # Every fast test. The long ones are commands of their own: see `make help`.
 #
-#     scripts/test.sh          every crate; without an image (Ruby's, a machine's) what needs it says so and passes over it
+#     scripts/test.sh          every crate (Ruby is prepared once, two minutes; tests of machines need their image, or pass over themselves)
 #     scripts/test.sh all      and the differential tests against other parsers and pattern engines, which take long to build
 set -eu
 cd "$(dirname "$0")/.."
