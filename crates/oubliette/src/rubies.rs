@@ -32,7 +32,7 @@ impl Kind for ::ruby::RubyCell {
 /// # fn main() -> Result<(), oubliette::Error> {
 /// let image = ruby::prepare(&ruby::PrepareOptions::new("/home/me/.cache/oubliette/ruby"), &mut |step| eprintln!("{}", step.what))?;
 /// let mut cell = oubliette::ruby(&image).fuel(100_000_000).build()?;
-/// let outcome = cell.run(oubliette::Task::program("sum.rb", "[1, 2, 3].sum"))?;
+/// let outcome = cell.run(oubliette::Task::program("sum.rb", *b"[1, 2, 3].sum"))?;
 /// assert_eq!(outcome.value, Some(oubliette::Value::from(6).into()));
 /// # Ok(()) }
 /// ```
