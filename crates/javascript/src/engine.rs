@@ -145,15 +145,17 @@ impl JavaScript {
     }
 
     fn finished(&mut self, value: Value) -> Event {
-        self.value = self.session.with(|vm| {
-            let mut nodes = 1 << 20;
-            if value.is_undefined() { None } else { copy_out(vm, value, 0, &mut nodes).ok() }
-        });
-        if self.options.show {
-            self.shown = self.session.with(|vm| crate::library::inspect::show(vm, value));
-        }
+        let show = self.options.show;
+        (self.value, self.shown) = match immediate(value) {
+            Some(copy) if !show => (copy, None),
+            _ => self.session.with(|vm| {
+                let mut nodes = 1 << 20;
+                let copy = if value.is_undefined() { None } else { copy_out(vm, value, 0, &mut nodes).ok() };
+                (copy, show.then(|| crate::library::inspect::show(vm, value)).flatten())
+            }),
+        };
         self.turn = Turn::Open;
-        self.session.with(|vm| vm.set_realm(Realm::TURN, Value::UNDEFINED));
+        self.session.set_realm(Realm::TURN, Value::UNDEFINED);
         Event::Stop(Stop::Finished(0))
     }
 
@@ -179,17 +181,17 @@ impl JavaScript {
         }
     }
 
-    /// Starts what waits to be started. Some: it ended already.
+    /// Starts what waits to be started. Some: it has run, or ended before that.
     fn start(&mut self, meter: &mut Meter) -> Option<End> {
         if let Some((name, text)) = self.pending.take() {
             let options = syntax::Options { typescript: self.options.is_typescript(&name), ..syntax::Options::default() };
             let goal = if self.options.is_module(&name) { Goal::Module } else { Goal::Script };
             let end = self.session.start(&text, &name, options, goal, meter);
-            if matches!(end, Some(End::Halt(_))) {
+            if matches!(end, Err(End::Halt(_))) {
                 // Nothing of it has happened: the next run starts it again.
                 self.pending = Some((name, text));
             }
-            return end;
+            return Some(end.unwrap_or_else(|end| end));
         }
         let Entering { place, operation, arguments } = self.entering.take()?;
         let end = self.session.enter(place, &operation, &arguments, meter);
@@ -222,6 +224,9 @@ impl JavaScript {
             match ended {
                 End::Value(_) | End::Thrown(_) if !self.waiting.is_empty() => return self.leave(ended),
                 End::Value(value) if self.turn == Turn::Open => {
+                    if self.session.is_at_rest(value) {
+                        return self.finished(value);
+                    }
                     // Safe in the guest while the jobs run.
                     self.session.with(|vm| vm.set_realm(Realm::TURN, value));
                     self.turn = Turn::Value;
@@ -254,7 +259,21 @@ impl JavaScript {
     }
 }
 
+/// The copy of a value that does not lie in guest memory.
+fn immediate(value: Value) -> Option<Option<Argument>> {
+    if value.is_undefined() {
+        return Some(None);
+    }
+    value.as_int().map(|n| Some(Argument::Value(cell::Value::integer(i64::from(n)))))
+}
+
 impl Session {
+    /// Is nothing left to do after a main activation with this value: no jobs, timers, rejections or promises?
+    fn is_at_rest(&self, value: Value) -> bool {
+        let nothing = |slot| self.realm(slot).is_undefined();
+        !value.is_object() && self.host.tickets.is_empty() && nothing(Realm::JOBS) && nothing(Realm::TIMERS) && nothing(Realm::REJECTIONS)
+    }
+
     /// Enters the object behind a handle. Some: it ended already.
     fn enter(&mut self, place: u32, operation: &Operation, arguments: &[Argument], meter: &mut Meter) -> Option<End> {
         let end = self.with(|vm| {

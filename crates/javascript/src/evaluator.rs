@@ -39,10 +39,7 @@ impl Evaluator {
     /// As [`eval`](Self::eval); a module's promise that is rejected counts as thrown.
     pub fn eval_file(&mut self, source: &str, name: &str, module: bool, meter: &mut cell::Meter) -> Result<String, String> {
         let goal = if module { Goal::Module } else { Goal::Script };
-        let mut end = match self.session.start(source.as_bytes(), name, Options::default(), goal, meter) {
-            Some(end) => end,
-            None => self.session.run(meter),
-        };
+        let (Ok(mut end) | Err(mut end)) = self.session.start(source.as_bytes(), name, Options::default(), goal, meter);
         if let End::Value(value) | End::Thrown(value) = end {
             // Safe in the guest while the jobs run.
             self.session.with(|vm| vm.set_realm(Realm::TURN, value));

@@ -17,8 +17,9 @@ use crate::library::{self, HELPERS};
 use crate::value::Value;
 use crate::vm::{Entry, Host, REALM_END, Realm, Saved, Vm};
 
-/// Bytes of a new cell's stack.
-const STACK: u32 = 8 << 10;
+/// Bytes of a new cell's stack, a window's free room included. With the objects in front and a small program behind, a new cell stays
+/// below 8 KiB: what a recycled slot has to be cleared of is what making a cell costs.
+const STACK: u32 = 3 << 10;
 /// Where garbage of the building goes.
 const SCRATCH: u32 = 2 << 20;
 
@@ -508,8 +509,7 @@ impl<'a> Vm<'a> {
             }
         }
         let source = &expand(source);
-        let mut parser = std::mem::take(&mut self.host.parser);
-        let mut unit = std::mem::take(&mut self.host.unit);
+        let (mut parser, mut unit) = (crate::syntax::Parser::new(), crate::bytecode::Unit::default());
         let compiled = {
             let registry = &self.host.registry;
             let intrinsic = |name: &[u8]| -> Option<u16> {
@@ -521,7 +521,6 @@ impl<'a> Vm<'a> {
             let request = crate::compile::Request { goal: crate::syntax::Goal::Script, options, scope: None, intrinsic: Some(&intrinsic) };
             crate::compile::compile(&mut parser, source.as_bytes(), &request, &mut unit, &mut Free)
         };
-        self.host.parser = parser;
         let result = match compiled {
             Ok(()) => {
                 let file = self.heap.string(name).map_err(|s| format!("{s:?}"))?;
@@ -532,7 +531,6 @@ impl<'a> Vm<'a> {
             }
             Err(fault) => Err(format!("{name}: {fault:?}")),
         };
-        self.host.unit = unit;
         match result? {
             Some(exit) => Ok(exit),
             None => Ok(interpret::run(self)),

@@ -14,13 +14,17 @@ impl<'a> Vm<'a> {
         self.heap.string_wtf8(list.bytes(text))
     }
 
-    fn raw_words(&mut self, words: impl ExactSizeIterator<Item = u32>) -> Result<u32> {
-        if words.len() == 0 {
+    /// A Raw cell of words, as many from each item.
+    fn raw_words<const N: usize>(&mut self, items: impl ExactSizeIterator<Item = [u32; N]>) -> Result<u32> {
+        if items.len() == 0 {
             return Ok(0);
         }
-        let cell = self.heap.raw(words.len() as u32 * 4)?;
-        for (i, word) in words.enumerate() {
-            self.heap.mem.store_u32(cell + 8 + i as u32 * 4, word);
+        let bytes = (items.len() * N * 4) as u32;
+        let cell = self.heap.raw_unfilled(bytes)?;
+        let mut at = cell + 8;
+        for word in items.flatten() {
+            self.heap.mem.store_u32(at, word);
+            at += 4;
         }
         Ok(cell)
     }
@@ -75,7 +79,7 @@ impl<'a> Vm<'a> {
                 }
                 Value::object(cell)
             }
-            Constant::Jumps(jumps) => Value::object(self.raw_words(jumps.iter().map(|&j| j as u32))?),
+            Constant::Jumps(jumps) => Value::object(self.raw_words(jumps.iter().map(|&j| [j as u32]))?),
         })
     }
 
@@ -107,8 +111,8 @@ impl<'a> Vm<'a> {
         for i in 1..unit::BYTES / 8 {
             self.heap.mem.store_u64(cell + i * 8, 0);
         }
-        let words = self.raw_words(list.words.iter().copied())?;
-        let text = self.heap.raw(source.len() as u32)?;
+        let words = self.raw_words(list.words.iter().map(|&word| [word]))?;
+        let text = self.heap.raw_unfilled(source.len() as u32)?;
         self.heap.mem.write(text + 8, source);
         let functions = self.heap.values(Kind::Slots, list.functions.len() as u32, Value::UNDEFINED)?;
         self.heap.mem.store_u32(cell + unit::WORDS, words);
@@ -129,12 +133,10 @@ impl<'a> Vm<'a> {
                 self.heap.set_value(values + 8 + i as u32 * 8, value);
             }
             self.place_constants(list, function, words + 8, values);
-            let captures = self.raw_words(list.captures[part(function.captures)].iter().map(|&c| capture_word(c)))?;
-            let handlers: Vec<u32> =
-                list.handlers[part(function.handlers)].iter().flat_map(|h| [h.start, h.end, h.target, u32::from(h.register)]).collect();
-            let handlers = self.raw_words(handlers.into_iter())?;
-            let positions: Vec<u32> = list.positions[part(function.positions)].iter().flat_map(|p| [p.word, p.offset]).collect();
-            let positions = self.raw_words(positions.into_iter())?;
+            let captures = self.raw_words(list.captures[part(function.captures)].iter().map(|&c| [capture_word(c)]))?;
+            let handlers =
+                self.raw_words(list.handlers[part(function.handlers)].iter().map(|h| [h.start, h.end, h.target, u32::from(h.register)]))?;
+            let positions = self.raw_words(list.positions[part(function.positions)].iter().map(|p| [p.word, p.offset]))?;
             let mem = self.heap.mem;
             mem.store_u32(at + code::PC, words + 8 + function.words.start * 4);
             mem.store_u32(at + code::WORDS, function.words.end - function.words.start);

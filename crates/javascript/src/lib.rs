@@ -18,6 +18,7 @@ mod options;
 pub mod pattern;
 mod session;
 pub mod syntax;
+mod tools;
 mod transfer;
 mod value;
 mod vm;

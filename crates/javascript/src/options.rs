@@ -29,11 +29,11 @@ impl Default for Options {
 impl Options {
     /// Is a program with this name TypeScript?
     pub(crate) fn is_typescript(&self, name: &str) -> bool {
-        self.typescript || [".ts", ".mts", ".cts"].iter().any(|end| name.ends_with(end))
+        self.typescript || name.ends_with("ts") && [".ts", ".mts", ".cts"].iter().any(|end| name.ends_with(end))
     }
 
     /// Is a program with this name a module?
     pub(crate) fn is_module(&self, name: &str) -> bool {
-        self.module || [".mjs", ".mts"].iter().any(|end| name.ends_with(end))
+        self.module || name.ends_with(".mjs") || name.ends_with(".mts")
     }
 }

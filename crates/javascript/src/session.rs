@@ -29,6 +29,13 @@ pub(crate) enum End {
     Pause(Pause),
 }
 
+impl End {
+    /// Does a frame wait to go on?
+    fn is_pause(self) -> bool {
+        matches!(self, End::Halt(_) | End::Pause(Pause::Host))
+    }
+}
+
 /// A frozen cell's bytes and registers.
 #[derive(Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Freeze {
@@ -213,10 +220,17 @@ impl Session {
         self.saved.top
     }
 
-    /// Compiles a script and enters it. Some: it ended already (a syntax error).
-    pub(crate) fn start(&mut self, source: &[u8], file: &str, options: Options, goal: Goal, meter: &mut Meter) -> Option<End> {
+    /// Compiles a script, enters it and runs it until it ends. `Err`: it ended before it was entered (a syntax error, no fuel).
+    pub(crate) fn start(
+        &mut self,
+        source: &[u8],
+        file: &str,
+        options: Options,
+        goal: Goal,
+        meter: &mut Meter,
+    ) -> std::result::Result<End, End> {
         let end = self.with(|vm| {
-            attempt(vm, meter, |vm| {
+            let early = attempt(vm, meter, |vm| {
                 vm.out_of_memory = false;
                 let (before, runs) = ((vm.heap.cursor, vm.heap.limit, vm.heap.top), vm.heap.runs);
                 let file = vm.heap.string(file)?;
@@ -237,24 +251,29 @@ impl Session {
                 let function = vm.function_object(code, None)?;
                 let global = vm.realm(Realm::GLOBAL);
                 vm.begin(Value::object(function), global, &[])
-            })
+            });
+            match early {
+                Some(end) => Err(end),
+                None => Ok(drive(vm, meter)),
+            }
         });
-        self.active = end.is_none();
+        self.active = end.is_ok_and(|end| end.is_pause());
         end
     }
 
     /// Goes on with what was entered until it ends.
     pub(crate) fn run(&mut self, meter: &mut Meter) -> End {
         let end = self.with(|vm| drive(vm, meter));
-        if !matches!(end, End::Halt(_) | End::Pause(Pause::Host)) {
-            self.active = false;
-        }
+        self.active &= end.is_pause();
         end
     }
 
     /// Enters the next job: microtasks first, then the timer that is due next. Some: it ended already, or why it could not be
     /// entered; None with nothing active: there is none.
     pub(crate) fn next_job(&mut self, meter: &mut Meter) -> Option<End> {
+        if self.realm(Realm::JOBS).is_undefined() && self.realm(Realm::TIMERS).is_undefined() {
+            return None;
+        }
         let (jobs, timers) = self.with(|vm| {
             let length = |slot| {
                 let list = vm.realm(slot);
@@ -290,13 +309,21 @@ impl Session {
         self.wanted = 0;
         self.host.call = None;
         self.host.reply = None;
-        self.with(|vm| {
-            vm.fp = vm.stack_base();
-            vm.depth = 0;
-            vm.set_realm(Realm::TURN, Value::UNDEFINED);
-            vm.set_realm(Realm::ENDED, Value::UNDEFINED);
-            vm.set_realm(Realm::ENDED_AS, Value::UNDEFINED);
-        });
+        self.saved.fp = self.realm(Realm::STACK_CELL).payload().wrapping_add(16);
+        self.saved.depth = 0;
+        for slot in [Realm::TURN, Realm::ENDED, Realm::ENDED_AS] {
+            self.set_realm(slot, Value::UNDEFINED);
+        }
+    }
+
+    /// A slot of the realm, without the machine around it.
+    pub(crate) fn realm(&self, slot: Realm) -> Value {
+        Value(self.slot.view().load_u64(crate::heap::REALM + slot as u32 * 8))
+    }
+
+    /// Likewise.
+    pub(crate) fn set_realm(&self, slot: Realm, value: Value) {
+        self.slot.view().store_u64(crate::heap::REALM + slot as u32 * 8, value.0);
     }
 
     /// Does something small for the host between runs, which may need a collection first.

@@ -119,7 +119,10 @@ pub(crate) mod code {
     pub(crate) const SOURCE_END: u32 = 52;
     pub(crate) const NEW_PROTOTYPE: u32 = 56;
     pub(crate) const NEW_SHAPE: u32 = 60;
-    pub(crate) const BYTES: u32 = 64;
+    /// Shape of the functions whose `prototype` the two above are about, and where those keep it (see `Heap::slot_code`).
+    pub(crate) const NEW_OWN_SHAPE: u32 = 64;
+    pub(crate) const NEW_PLACE: u32 = 68;
+    pub(crate) const BYTES: u32 = 80;
 }
 
 /// Fields of unit cells.
@@ -198,8 +201,6 @@ pub(crate) struct Host {
     pub(crate) most_output: u64,
     /// Where the source was wrong that made this error.
     pub(crate) wrong: Option<(Value, cell::TraceFrame)>,
-    pub(crate) parser: crate::syntax::Parser,
-    pub(crate) unit: crate::bytecode::Unit,
     /// While the image is built: numbers of library functions by name, and their code.
     pub(crate) registry: Registry,
 }

@@ -57,7 +57,7 @@ impl Compiler<'_> {
     pub(super) fn push_control(&mut self, kind: ControlKind, on_break: LabelId, on_continue: LabelId) {
         // A handler may use what lies below.
         self.frame.kept = self.frame.kept.max(self.frame.next);
-        let labels = if kind == ControlKind::Plain { std::mem::take(&mut self.pending_labels) } else { Vec::new() };
+        let labels = if kind == ControlKind::Plain { std::mem::take(self.pending_labels) } else { Vec::new() };
         let start = self.here();
         self.controls.push(Control { kind, labels, on_break, on_continue, start, exits: Vec::new() });
     }

@@ -1,5 +1,7 @@
 //! One function: its entry, its scopes, its end.
 
+use std::collections::HashMap;
+
 use super::{C, Compiler, Frame, Place, Reg, Source};
 use crate::bytecode::{self, ModuleShape, Op, Range, frame, function_flag as unit_flag};
 use crate::syntax::Goal;
@@ -21,7 +23,12 @@ impl Compiler<'_> {
         self.splits.clear();
         self.labels.clear();
         self.pending_labels.clear();
-        self.number_constants.clear();
+        // Emptying a table costs its size, which another function may have made large.
+        if self.number_constants.capacity() > 64 {
+            *self.number_constants = HashMap::default();
+        } else if !self.number_constants.is_empty() {
+            self.number_constants.clear();
+        }
         let id = match job.source {
             Source::Function(id) => id,
             Source::DefaultConstructor(_) => NONE,

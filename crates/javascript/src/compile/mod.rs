@@ -15,7 +15,8 @@ mod names;
 mod pattern;
 mod statement;
 
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::collections::HashMap;
 
 use crate::bytecode::{self, Text, Unit, VariableKind};
 use crate::syntax::tree::{BindingId, ClassId, FunctionId, NONE, ScopeId};
@@ -53,8 +54,59 @@ pub struct Request<'a> {
 pub fn compile(parser: &mut Parser, source: &[u8], request: &Request<'_>, unit: &mut Unit, budget: &mut dyn Budget) -> Result<(), Fault> {
     unit.clear();
     parser.parse(source, request.goal, &request.options, budget)?;
-    let mut compiler = Compiler::new(parser.tree(), request, unit, budget);
-    compiler.run().map_err(|fault| *fault)
+    let mut room = ROOM.take().unwrap_or_default();
+    let result = Compiler::new(parser.tree(), request, unit, budget, &mut room).run().map_err(|fault| *fault);
+    room.empty();
+    ROOM.set(Some(room));
+    result
+}
+
+thread_local! {
+    static ROOM: Cell<Option<Box<Room>>> = const { Cell::new(None) };
+}
+
+/// The longest list that is kept for the next compilation, in items.
+const MOST_KEPT: usize = 1 << 10;
+
+/// The compiler's lists: kept for the thread's next compilation, so that a small one allocates nothing.
+macro_rules! room {
+    ($($name:ident: $type:ty,)*) => {
+        #[derive(Default)]
+        struct Room {
+            $($name: Vec<$type>,)*
+            number_constants: HashMap<u64, u32>,
+        }
+
+        impl Room {
+            fn empty(&mut self) {
+                $(
+                    if self.$name.capacity() > MOST_KEPT {
+                        self.$name = Vec::new();
+                    } else {
+                        self.$name.clear();
+                    }
+                )*
+            }
+        }
+    };
+}
+
+room! {
+    jobs: Job,
+    captured: Captured,
+    places: Place,
+    synthetic: FunctionId,
+    unit_of: u32,
+    texts: Text,
+    name_constants: (u32, u32),
+    text_constants: (u32, u32),
+    eval_objects: u32,
+    controls: control::Control,
+    splits: control::Split,
+    pending_labels: u32,
+    labels: emit::Label,
+    spine: u32,
+    writes: u32,
 }
 
 /// Where a variable lives in the frame of its own function.
@@ -135,38 +187,38 @@ struct Compiler<'a> {
     request: &'a Request<'a>,
     unit: &'a mut Unit,
     budget: &'a mut dyn Budget,
-    jobs: Vec<Job>,
-    captured: Vec<Captured>,
+    jobs: &'a mut Vec<Job>,
+    captured: &'a mut Vec<Captured>,
     /// (function of the unit, binding) to number of capture.
-    capture_numbers: BTreeMap<(u32, BindingId), u16>,
+    capture_numbers: HashMap<(u32, BindingId), u16>,
     /// Per binding; synthetic ones come after the tree's.
-    places: Vec<Place>,
+    places: &'a mut Vec<Place>,
     /// Owners (functions of the tree, or NONE for the default constructor) of synthetic bindings.
-    synthetic: Vec<FunctionId>,
+    synthetic: &'a mut Vec<FunctionId>,
     /// Per function of the tree: its number in the unit, or NONE.
-    unit_of: Vec<u32>,
+    unit_of: &'a mut Vec<u32>,
     /// Per `with` or eval-extensible scope: the binding of its object.
-    scope_objects: BTreeMap<ScopeId, BindingId>,
+    scope_objects: HashMap<ScopeId, BindingId>,
     /// Per function of the tree: the binding of its array of further variables.
-    spills: BTreeMap<FunctionId, BindingId>,
+    spills: HashMap<FunctionId, BindingId>,
     /// Per class: bindings of computed keys and private methods, by element node.
-    hidden: BTreeMap<u32, BindingId>,
+    hidden: HashMap<u32, BindingId>,
     /// Text of atoms already copied to the unit.
-    texts: Vec<Text>,
+    texts: &'a mut Vec<Text>,
     /// Index of name constants of the current function, by atom; valid if the stamp is the function's.
-    name_constants: Vec<(u32, u32)>,
-    text_constants: Vec<(u32, u32)>,
-    number_constants: BTreeMap<u64, u32>,
+    name_constants: &'a mut Vec<(u32, u32)>,
+    text_constants: &'a mut Vec<(u32, u32)>,
+    number_constants: &'a mut HashMap<u64, u32>,
     /// Names around a direct eval.
-    eval_names: BTreeMap<&'a [u8], u32>,
-    eval_objects: Vec<u32>,
-    controls: Vec<control::Control>,
-    splits: Vec<control::Split>,
-    pending_labels: Vec<u32>,
-    labels: Vec<emit::Label>,
-    spine: Vec<u32>,
+    eval_names: HashMap<&'a [u8], u32>,
+    eval_objects: &'a mut Vec<u32>,
+    controls: &'a mut Vec<control::Control>,
+    splits: &'a mut Vec<control::Split>,
+    pending_labels: &'a mut Vec<u32>,
+    labels: &'a mut Vec<emit::Label>,
+    spine: &'a mut Vec<u32>,
     /// Nodes that assign to a variable, ascending: tells whether an operand must be copied.
-    writes: Vec<u32>,
+    writes: &'a mut Vec<u32>,
     frame: Frame,
     /// Words whose memory and fuel have been paid.
     paid: usize,
@@ -175,33 +227,53 @@ struct Compiler<'a> {
 const NO_TEXT: Text = Text { start: u32::MAX, length: 0 };
 
 impl<'a> Compiler<'a> {
-    fn new(tree: &'a Tree, request: &'a Request<'a>, unit: &'a mut Unit, budget: &'a mut dyn Budget) -> Self {
+    fn new(tree: &'a Tree, request: &'a Request<'a>, unit: &'a mut Unit, budget: &'a mut dyn Budget, room: &'a mut Room) -> Self {
+        let Room {
+            jobs,
+            captured,
+            places,
+            synthetic,
+            unit_of,
+            texts,
+            name_constants,
+            text_constants,
+            eval_objects,
+            controls,
+            splits,
+            pending_labels,
+            labels,
+            spine,
+            writes,
+            number_constants,
+        } = room;
+        places.resize(tree.bindings.len(), Place::None);
+        unit_of.resize(tree.functions.len(), NONE);
         Compiler {
             tree,
             request,
             unit,
             budget,
-            jobs: Vec::new(),
-            captured: Vec::new(),
-            capture_numbers: BTreeMap::new(),
-            places: vec![Place::None; tree.bindings.len()],
-            synthetic: Vec::new(),
-            unit_of: vec![NONE; tree.functions.len()],
-            scope_objects: BTreeMap::new(),
-            spills: BTreeMap::new(),
-            hidden: BTreeMap::new(),
-            texts: Vec::new(),
-            name_constants: Vec::new(),
-            text_constants: Vec::new(),
-            number_constants: BTreeMap::new(),
-            eval_names: BTreeMap::new(),
-            eval_objects: Vec::new(),
-            controls: Vec::new(),
-            splits: Vec::new(),
-            pending_labels: Vec::new(),
-            labels: Vec::new(),
-            spine: Vec::new(),
-            writes: Vec::new(),
+            jobs,
+            captured,
+            capture_numbers: HashMap::default(),
+            places,
+            synthetic,
+            unit_of,
+            scope_objects: HashMap::default(),
+            spills: HashMap::default(),
+            hidden: HashMap::default(),
+            texts,
+            name_constants,
+            text_constants,
+            number_constants,
+            eval_names: HashMap::default(),
+            eval_objects,
+            controls,
+            splits,
+            pending_labels,
+            labels,
+            spine,
+            writes,
             frame: Frame {
                 job: 0,
                 id: 0,

@@ -420,7 +420,7 @@ impl<'a> Compiler<'a> {
         }
         // Then what lies around the eval, unless the name was found inside.
         if binding == NONE || self.is_named(binding) {
-            for &index in &self.eval_objects {
+            for &index in self.eval_objects.iter() {
                 out.push(Searched::Eval(index, self.eval_kind(index) == VariableKind::With));
             }
         }

@@ -287,7 +287,7 @@ impl Compiler<'_> {
         self.reset_completion();
         let part = |n: u32| self.tree.extra(node.b, n);
         let (init, test, update, content) = (part(0), part(1), part(2), part(3));
-        let labels = std::mem::take(&mut self.pending_labels);
+        let labels = std::mem::take(self.pending_labels);
         let saved = if node.a == NONE { None } else { Some(self.enter_scope(node.a)?) };
         if init != NONE {
             if self.tree.node(init).kind == Kind::Variables {
@@ -298,7 +298,7 @@ impl Compiler<'_> {
                 self.release(mark);
             }
         }
-        self.pending_labels = labels;
+        *self.pending_labels = labels;
         let (body, check, next, end) = (self.label(), self.label(), self.label(), self.label());
         self.push_control(ControlKind::Plain, end, next);
         if test != NONE {
@@ -392,7 +392,7 @@ impl Compiler<'_> {
         self.reset_completion();
         let part = |n: u32| self.tree.extra(node.b, n);
         let (left, right, content) = (part(0), part(1), part(2));
-        let labels = std::mem::take(&mut self.pending_labels);
+        let labels = std::mem::take(self.pending_labels);
         self.head_initialiser(left)?;
         let saved = if node.a == NONE { None } else { Some(self.enter_scope(node.a)?) };
         let names = self.take(3)?;
@@ -401,7 +401,7 @@ impl Compiler<'_> {
         self.at(node.start);
         self.op2(Op::ForInStart, names, object);
         self.release(mark);
-        self.pending_labels = labels;
+        *self.pending_labels = labels;
         let (next, end) = (self.label(), self.label());
         self.push_control(ControlKind::Plain, end, next);
         self.bind(next)?;
@@ -425,7 +425,7 @@ impl Compiler<'_> {
         let is_async = node.flags & flag::AWAIT != 0;
         let part = |n: u32| self.tree.extra(node.b, n);
         let (left, right, content) = (part(0), part(1), part(2));
-        let labels = std::mem::take(&mut self.pending_labels);
+        let labels = std::mem::take(self.pending_labels);
         let saved = if node.a == NONE { None } else { Some(self.enter_scope(node.a)?) };
         let iterator = self.take(3)?;
         let mark = self.frame.next;
@@ -434,7 +434,7 @@ impl Compiler<'_> {
         self.op2(if is_async { Op::GetAsyncIterator } else { Op::GetIterator }, iterator, object);
         self.release(mark);
         let (head, next, end) = (self.label(), self.label(), self.label());
-        self.pending_labels = labels.clone();
+        *self.pending_labels = labels.clone();
         self.push_control(ControlKind::Plain, end, NONE);
         self.bind(head)?;
         let value = self.temp()?;
@@ -451,7 +451,7 @@ impl Compiler<'_> {
             self.jump_compare(Op::IteratorNext, value, iterator, end);
         }
         self.push_control(ControlKind::Iterator { register: iterator, is_async }, NONE, NONE);
-        self.pending_labels = labels;
+        *self.pending_labels = labels;
         self.push_control(ControlKind::Plain, NONE, next);
         self.renew_scope(node.a)?;
         self.bind_round(left, value)?;
@@ -572,11 +572,11 @@ impl Compiler<'_> {
     fn switch(&mut self, node: Node) -> C<()> {
         self.reset_completion();
         let (scope, list) = (self.tree.extra(node.b, 0), self.tree.extra(node.b, 1));
-        let labels = std::mem::take(&mut self.pending_labels);
+        let labels = std::mem::take(self.pending_labels);
         let value = self.temp()?;
         self.expr(node.a, value)?;
         let saved = if scope == NONE { None } else { Some(self.enter_scope(scope)?) };
-        self.pending_labels = labels;
+        *self.pending_labels = labels;
         let end = self.label();
         self.push_control(ControlKind::Plain, end, NONE);
         let cases: Vec<NodeId> = self.tree.list(list).to_vec();

@@ -289,6 +289,12 @@ impl<'a> Heap<'a> {
         self.allocate_slow(kind, u64::from(bytes), high)
     }
 
+    /// Bytes that an allocation can take without a search or a charge.
+    #[inline(always)]
+    pub(crate) fn room(&self) -> u32 {
+        self.limit.wrapping_sub(self.cursor)
+    }
+
     /// The same for sizes that may pass 32 bits.
     #[cold]
     #[inline(never)]
@@ -332,7 +338,9 @@ impl<'a> Heap<'a> {
             if self.limit == self.top {
                 let wanted = u64::from(self.cursor) + u64::from(size);
                 if wanted <= u64::from(self.threshold) {
-                    let step = (self.cursor.saturating_add(size.max(16 << 10)).saturating_add(4095) & !4095).min(self.threshold);
+                    // Small cells grow in small steps: each doubling is memory to clear for the slot's next user.
+                    let least = (self.top / 8).clamp(1 << 10, 16 << 10);
+                    let step = (self.cursor.saturating_add(size.max(least)).saturating_add(4095) & !4095).min(self.threshold);
                     let top = step.max(wanted as u32);
                     self.reach(top)?;
                     self.top = top;
@@ -498,6 +506,17 @@ impl<'a> Heap<'a> {
         let cell = self.allocate_slow(Kind::Raw, 8 + u64::from(bytes), bytes)?;
         self.debt += u64::from(bytes / 256);
         self.mem.fill(cell + 8, bytes.div_ceil(8), 0);
+        Ok(cell)
+    }
+
+    /// A cell of raw bytes that the caller writes, all of them; a rest of the last word is zero.
+    pub(crate) fn raw_unfilled(&mut self, bytes: u32) -> Result<u32> {
+        let size = 8 + u64::from(bytes);
+        let cell = if size < 0xfff0 { self.allocate(Kind::Raw, size as u32, bytes)? } else { self.allocate_slow(Kind::Raw, size, bytes)? };
+        self.debt += u64::from(bytes / 256);
+        if bytes > 0 {
+            self.mem.store_u64(cell + 8 + ((bytes - 1) & !7), 0);
+        }
         Ok(cell)
     }
 

@@ -4,6 +4,7 @@ use super::{Arguments, Native};
 use crate::compile::Request;
 use crate::heap::{Kind, Result, Signal, atoms, flag};
 use crate::syntax::Goal;
+use crate::tools::with_tools;
 use crate::value::Value;
 use crate::vm::{Fault, Realm, Vm, code, unit};
 
@@ -155,10 +156,7 @@ fn check(vm: &mut Vm<'_>, text: &[u8], goal: Goal) -> Result<()> {
         used: 0,
         bytes: u64::from(vm.heap.cap.saturating_sub(vm.heap.used())),
     };
-    let mut parser = std::mem::take(&mut vm.host.parser);
-    let parsed = parser.parse(text, goal, &Default::default(), &mut purse);
-    vm.host.parser = parser;
-    match parsed {
+    match with_tools(|tools| tools.parser.parse(text, goal, &Default::default(), &mut purse)) {
         Ok(()) => Ok(()),
         Err(Syntax::Syntax(diagnostic)) => vm.fail(Fault::Syntax, &diagnostic.message),
         Err(Syntax::TooDeep(diagnostic)) => vm.range_error(&diagnostic.message),

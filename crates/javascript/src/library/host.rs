@@ -8,6 +8,7 @@ use crate::heap::memory::SHARED;
 use crate::heap::string::Key;
 use crate::heap::{Kind, Pause, Result, Signal, atoms, flag};
 use crate::syntax::{Budget, Fault as Syntax, Goal, Options};
+use crate::tools::with_tools;
 use crate::value::Value;
 use crate::vm::{Fault, REALM_END, Realm, Vm, function};
 
@@ -127,13 +128,11 @@ impl<'a> Vm<'a> {
             used: 0,
             bytes: u64::from(self.heap.cap.saturating_sub(self.heap.used())),
         };
-        let mut parser = std::mem::take(&mut self.host.parser);
-        let mut unit = std::mem::take(&mut self.host.unit);
-        let compiled = compile(&mut parser, source, request, &mut unit, &mut purse);
-        let result = match compiled {
+        with_tools(|tools| match compile(&mut tools.parser, source, request, &mut tools.unit, &mut purse) {
             Ok(()) => {
                 self.fuel -= purse.used;
-                let result = self.install(&unit, source, file).and_then(|cell| look(self, &unit).map(|()| cell));
+                let unit = &tools.unit;
+                let result = self.install(unit, source, file).and_then(|cell| look(self, unit).map(|()| cell));
                 if result.is_err() {
                     // Paid again when it runs again.
                     self.fuel += purse.used;
@@ -160,11 +159,7 @@ impl<'a> Vm<'a> {
             }
             Err(Syntax::OutOfFuel) => Err(Signal::Stop(Pause::Fuel)),
             Err(Syntax::OutOfMemory) => Err(Signal::Collect(self.heap.cap)),
-        };
-        self.host.parser = parser;
-        unit.clear();
-        self.host.unit = unit;
-        result
+        })
     }
 
     /// Indirect eval of a text: a call that is pushed.
