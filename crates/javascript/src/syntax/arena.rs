@@ -120,7 +120,7 @@ impl<T> Table<T> {
     pub(crate) fn reset(&mut self) {
         self.items.clear();
         self.room = FREE_ITEMS;
-        if self.items.capacity() * size_of::<T>() > 1 << 18 {
+        if self.items.capacity() * size_of::<T>() > 1 << 14 {
             self.items = Vec::new();
         }
     }

@@ -58,6 +58,8 @@ struct Entry {
     start: u32,
     length: u32,
     hash: u32,
+    /// The first eight bytes, zeros behind shorter texts.
+    head: u64,
 }
 
 /// The table of texts.
@@ -90,16 +92,16 @@ impl Default for Atoms {
     }
 }
 
-/// Mixes eight bytes at a time; good enough to spread, and probing is charged where it is not.
 #[inline]
-pub(crate) fn hash(text: &[u8]) -> u32 {
-    const K: u64 = 0x9E37_79B9_7F4A_7C15;
-    #[inline]
-    fn word(text: &[u8]) -> u64 {
-        let mut word = [0u8; 8];
-        word.copy_from_slice(&text[..8]);
-        u64::from_le_bytes(word)
-    }
+fn word(text: &[u8]) -> u64 {
+    let mut word = [0u8; 8];
+    word.copy_from_slice(&text[..8]);
+    u64::from_le_bytes(word)
+}
+
+/// The first eight bytes, zeros behind shorter texts.
+#[inline]
+fn head(text: &[u8]) -> u64 {
     #[inline]
     fn half(text: &[u8]) -> u64 {
         let mut word = [0u8; 4];
@@ -107,21 +109,33 @@ pub(crate) fn hash(text: &[u8]) -> u32 {
         u64::from(u32::from_le_bytes(word))
     }
     let length = text.len();
-    let mut state = (length as u64).wrapping_mul(K);
     if length >= 8 {
-        let mut rest = text;
+        word(text)
+    } else if length >= 4 {
+        // The halves overlap; what both hold is the same.
+        half(text) | half(&text[length - 4..]) << (8 * (length - 4))
+    } else if length > 0 {
+        u64::from(text[0]) | u64::from(text[length / 2]) << (8 * (length / 2)) | u64::from(text[length - 1]) << (8 * (length - 1))
+    } else {
+        0
+    }
+}
+
+/// Mixes eight bytes at a time; good enough to spread, and probing is charged where it is not.
+#[inline]
+fn hash(text: &[u8], head: u64) -> u32 {
+    const K: u64 = 0x9E37_79B9_7F4A_7C15;
+    let length = text.len();
+    let mut state = ((length as u64).wrapping_mul(K) ^ head).wrapping_mul(K);
+    if length > 8 {
+        let mut rest = &text[8..];
         while rest.len() > 8 {
-            state = (state ^ word(rest)).wrapping_mul(K);
             state ^= state >> 29;
+            state = (state ^ word(rest)).wrapping_mul(K);
             rest = &rest[8..];
         }
+        state ^= state >> 29;
         state = (state ^ word(&text[length - 8..])).wrapping_mul(K);
-    } else if length >= 4 {
-        let value = half(text) | half(&text[length - 4..]) << 32;
-        state = (state ^ value).wrapping_mul(K);
-    } else if length > 0 {
-        let value = u64::from(text[0]) | u64::from(text[length / 2]) << 8 | u64::from(text[length - 1]) << 16;
-        state = (state ^ value).wrapping_mul(K);
     }
     state ^= state >> 32;
     (state.wrapping_mul(K) >> 32) as u32
@@ -176,18 +190,20 @@ impl Atoms {
     /// The atom of a text. Steps of probing beyond the usual few are added to `probes`.
     #[inline]
     pub(crate) fn intern(&mut self, text: &[u8], gauge: &mut Gauge<'_>, probes: &mut u32) -> R<Atom> {
-        let hash = hash(text);
+        let head = head(text);
+        let hash = hash(text, head);
         let mask = self.slots.len() - 1;
         let mut at = hash as usize & mask;
         loop {
             let slot = self.slots[at];
             if slot == 0 {
-                return self.insert(text, hash, at, gauge);
+                return self.insert(text, hash, head, at, gauge);
             }
-            let entry = self.entries[slot as usize - 1];
-            if entry.hash == hash
+            let entry = &self.entries[slot as usize - 1];
+            if entry.head == head
                 && entry.length as usize == text.len()
-                && &self.bytes[entry.start as usize..(entry.start + entry.length) as usize] == text
+                && (text.len() <= 8
+                    || entry.hash == hash && &self.bytes[entry.start as usize..(entry.start + entry.length) as usize] == text)
             {
                 return Ok(slot - 1);
             }
@@ -196,10 +212,10 @@ impl Atoms {
         }
     }
 
-    fn insert(&mut self, text: &[u8], hash: u32, at: usize, gauge: &mut Gauge<'_>) -> R<Atom> {
+    fn insert(&mut self, text: &[u8], hash: u32, head: u64, at: usize, gauge: &mut Gauge<'_>) -> R<Atom> {
         let start = self.bytes.len() as u32;
         self.bytes.extend(text, gauge)?;
-        let atom = self.entries.push(Entry { start, length: text.len() as u32, hash }, gauge)?;
+        let atom = self.entries.push(Entry { start, length: text.len() as u32, hash, head }, gauge)?;
         self.slots[at] = atom + 1;
         self.filled.push(at as u32);
         if self.entries.len() * 2 > self.slots.len() {

@@ -135,6 +135,11 @@ fn is_space(point: u32) -> bool {
     matches!(point, 0x9 | 0xB | 0xC | 0x20 | 0xA0 | 0x1680 | 0x2000..=0x200A | 0x202F | 0x205F | 0x3000 | 0xFEFF)
 }
 
+/// Does U+2028 or U+2029, which end a line, stand there?
+fn is_separator(text: &[u8], at: usize) -> bool {
+    matches!(text.get(at..at + 3), Some([0xE2, 0x80, 0xA8 | 0xA9]))
+}
+
 impl Parse<'_> {
     #[inline]
     pub(crate) fn byte(&self, at: usize) -> u8 {
@@ -295,13 +300,29 @@ impl Parse<'_> {
     #[inline]
     fn skip_blank(&mut self) -> R<()> {
         loop {
-            match self.byte(self.pos) {
-                b' ' | b'\t' => self.pos += 1,
-                b'\n' | b'\r' => {
-                    self.t.newline = true;
-                    self.pos += 1;
+            let mut at = self.pos;
+            let mut newline = false;
+            // Blanks and line ends, indentation in one go.
+            let next = loop {
+                match self.src.get(at) {
+                    Some(b' ') => {
+                        at += 1;
+                        while self.src.get(at..at + 8) == Some(b"        ") {
+                            at += 8;
+                        }
+                    }
+                    Some(b'\n' | b'\r') => {
+                        newline = true;
+                        at += 1;
+                    }
+                    Some(b'\t' | 0x0B | 0x0C) => at += 1,
+                    Some(&c) => break c,
+                    None => break 0,
                 }
-                0x0B | 0x0C => self.pos += 1,
+            };
+            self.pos = at;
+            self.t.newline |= newline;
+            match next {
                 b'/' => match self.byte(self.pos + 1) {
                     b'/' => self.line_comment(),
                     b'*' => self.block_comment()?,
@@ -326,42 +347,38 @@ impl Parse<'_> {
     }
 
     pub(crate) fn line_comment(&mut self) {
-        while let Some(&c) = self.src.get(self.pos) {
-            match c {
-                b'\n' | b'\r' => return,
-                0xE2 if matches!(decode(self.src, self.pos).0, 0x2028 | 0x2029) => return,
-                _ => self.pos += 1,
+        while let Some(skipped) = memchr::memchr3(b'\n', b'\r', 0xE2, &self.src[self.pos..]) {
+            self.pos += skipped;
+            if self.src[self.pos] != 0xE2 || is_separator(self.src, self.pos) {
+                return;
             }
+            self.pos += 1;
         }
+        self.pos = self.src.len();
     }
 
     fn block_comment(&mut self) -> R<()> {
         let start = self.pos;
-        self.pos += 2;
-        while let Some(&c) = self.src.get(self.pos) {
-            match c {
-                b'*' if self.byte(self.pos + 1) == b'/' => {
-                    self.pos += 2;
-                    return Ok(());
-                }
-                b'\n' | b'\r' => self.t.newline = true,
-                0xE2 if matches!(decode(self.src, self.pos).0, 0x2028 | 0x2029) => self.t.newline = true,
-                _ => {}
-            }
-            self.pos += 1;
+        let inside = &self.src[start + 2..];
+        let Some(length) = memchr::memmem::find(inside, b"*/") else {
+            return self.fail_at(start, "Invalid or unexpected token");
+        };
+        self.pos = start + 2 + length + 2;
+        if !self.t.newline {
+            let inside = &inside[..length];
+            self.t.newline =
+                memchr::memchr2(b'\n', b'\r', inside).is_some() || memchr::memchr_iter(0xE2, inside).any(|at| is_separator(inside, at));
         }
-        self.fail_at(start, "Invalid or unexpected token")
+        Ok(())
     }
 
     #[inline]
     fn word(&mut self) -> R<()> {
         let start = self.pos;
-        let mut at = start + 1;
-        let mut c = self.byte(at);
-        while NAME[c as usize] & 2 != 0 {
-            at += 1;
-            c = self.byte(at);
-        }
+        let rest = &self.src[start..];
+        let length = rest.iter().position(|&c| NAME[c as usize] & 2 == 0).unwrap_or(rest.len());
+        let at = start + length;
+        let c = self.byte(at);
         if c == b'\\' || c >= 0x80 {
             return self.slow_word(start);
         }
