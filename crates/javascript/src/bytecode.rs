@@ -43,6 +43,73 @@ pub mod frame {
     pub const ARGUMENTS: u8 = 5;
 }
 
+/// Registers of the state of `SortRuns`. The runs `LOW..MIDDLE` and `HIGH..END` of one list are merged to `OUT` of the other.
+pub mod sort {
+    /// The list that holds the runs; at least `COUNT` dense elements, as the other one.
+    pub const FROM: u8 = 0;
+    /// The list that takes them.
+    pub const TO: u8 = 1;
+    /// The function that compares.
+    pub const COMPARE: u8 = 2;
+    /// Number of elements.
+    pub const COUNT: u8 = 3;
+    /// Length of runs; 0 before the first turn.
+    pub const WIDTH: u8 = 4;
+    /// Next element of the first run.
+    pub const LOW: u8 = 5;
+    /// Its end.
+    pub const MIDDLE: u8 = 6;
+    /// Next element of the second run.
+    pub const HIGH: u8 = 7;
+    /// Its end.
+    pub const END: u8 = 8;
+    /// Where the next element goes.
+    pub const OUT: u8 = 9;
+    /// What the function answered; "uninitialised" if it is not being asked.
+    pub const RESULT: u8 = 10;
+    /// The window of its call.
+    pub const WINDOW: u8 = 11;
+    /// Arguments of the call.
+    pub const ARGUMENTS: u8 = 2;
+}
+
+/// Registers of the state of `EachElement`, and its modes.
+pub mod each {
+    /// The list.
+    pub const LIST: u8 = 0;
+    /// Index of the next element, or of the one that the function looks at.
+    pub const INDEX: u8 = 1;
+    /// Where to end.
+    pub const LENGTH: u8 = 2;
+    /// The function.
+    pub const FUNCTION: u8 = 3;
+    /// Its `this`.
+    pub const THIS: u8 = 4;
+    /// `MAP`, `FILTER`: an array of the library's that takes results or elements. `REDUCE`: the result so far.
+    pub const OUT: u8 = 5;
+    /// What the function answered; "uninitialised" if it is not being asked.
+    pub const RESULT: u8 = 6;
+    /// The element that the function looks at.
+    pub const ITEM: u8 = 7;
+    /// The window of its call.
+    pub const WINDOW: u8 = 8;
+    /// Most arguments of the call.
+    pub const ARGUMENTS: u8 = 4;
+
+    /// Goes through all.
+    pub const EACH: u8 = 0;
+    /// Stores results.
+    pub const MAP: u8 = 1;
+    /// Appends elements whose result is truthy.
+    pub const FILTER: u8 = 2;
+    /// Ends at the first truthy result.
+    pub const SOME: u8 = 3;
+    /// Ends at the first falsy result.
+    pub const EVERY: u8 = 4;
+    /// Hands the result on to the next turn.
+    pub const REDUCE: u8 = 5;
+}
+
 /// Words of inline cache behind a `key` word.
 pub const CACHE_WORDS: usize = 3;
 /// Words of inline cache of a global access, and of a constant's value.
@@ -467,6 +534,12 @@ macro_rules! for_each_instruction {
             CallEval ABC [word constant] 1;
             /// R[a] = library function number `word` applied to the c arguments R[b+5]..; this = R[b+4] (self-hosted code)
             Native ABC [word] 1;
+            /// Sorts by merging, one turn of it (self-hosted code): the state from register b on is that of [`sort`]. Calls the comparison and
+            /// runs again, or goes on behind: R[a] = the list that holds the sorted elements
+            SortRuns AB [] 1;
+            /// Calls a function for every element of a list, one turn of it (self-hosted code): the state from register b on is that of
+            /// [`each`], which c is a mode of. Calls and runs again, or goes on behind: R[a] = the next index, or -1 - the index that decided
+            EachElement ABC [] 1;
             /// Returns R[a].
             Return A [] 1;
             /// Returns undefined.

@@ -1,7 +1,8 @@
 //! Calls.
 
 use super::{C, Compiler, Reg};
-use crate::bytecode::{Constant, Op, eval_flag, frame};
+use crate::bytecode::{Constant, Op, each, eval_flag, frame, sort};
+use crate::syntax::atoms::known;
 use crate::syntax::tree::{Kind, NONE, Node, NodeId, flag, function_flag};
 
 const CALLEE: Reg = frame::CALLEE as Reg;
@@ -226,8 +227,16 @@ impl Compiler<'_> {
 
     /// `%name(...)` of the library's own source.
     pub(super) fn intrinsic(&mut self, node: Node, to: Reg) -> C<()> {
-        if self.tree.text(node.a) == b"call" {
-            return self.intrinsic_call(node, to);
+        match self.tree.text(node.a) {
+            b"call" => return self.intrinsic_call(node, to),
+            b"sortRuns" => return self.sort_runs(node, to),
+            b"each" => return self.each(node, to, each::EACH),
+            b"eachMap" => return self.each(node, to, each::MAP),
+            b"eachFilter" => return self.each(node, to, each::FILTER),
+            b"eachSome" => return self.each(node, to, each::SOME),
+            b"eachEvery" => return self.each(node, to, each::EVERY),
+            b"eachReduce" => return self.each(node, to, each::REDUCE),
+            _ => {}
         }
         let number = self.request.intrinsic.and_then(|find| find(self.tree.text(node.a)));
         let Some(number) = number else {
@@ -266,6 +275,53 @@ impl Compiler<'_> {
         self.at(node.start);
         self.op3(Op::Call, out, window, arguments.len().saturating_sub(2) as u32);
         self.release(window);
+        Ok(())
+    }
+
+    /// `%sortRuns(from, to, compare, count)`: the list that holds the sorted elements.
+    fn sort_runs(&mut self, node: Node, to: Reg) -> C<()> {
+        let state = self.take(u32::from(sort::WINDOW + frame::ARGUMENTS + sort::ARGUMENTS))?;
+        self.state(node, state)?;
+        for field in [sort::WIDTH, sort::LOW, sort::MIDDLE, sort::HIGH, sort::END, sort::OUT] {
+            self.op_ax(Op::LoadInt, state + u32::from(field), 0);
+        }
+        self.op1(Op::LoadUninitialised, state + u32::from(sort::RESULT));
+        self.at(node.start);
+        self.op2(Op::SortRuns, to, state);
+        self.release(state);
+        Ok(())
+    }
+
+    /// `%each...(list, index, length, function, this, out)`. A variable as `out` gets what the loop leaves: the result so far, or the
+    /// element that decided.
+    fn each(&mut self, node: Node, to: Reg, mode: u8) -> C<()> {
+        let state = self.take(u32::from(each::WINDOW + frame::ARGUMENTS + each::ARGUMENTS))?;
+        self.state(node, state)?;
+        self.op1(Op::LoadUninitialised, state + u32::from(each::RESULT));
+        self.at(node.start);
+        self.op3(Op::EachElement, to, state, u32::from(mode));
+        let out = self.tree.list(node.b).get(usize::from(each::OUT)).copied();
+        let left = match mode {
+            each::REDUCE => Some(each::OUT),
+            each::SOME => Some(each::ITEM),
+            _ => None,
+        };
+        if let (Some(out), Some(left)) = (out, left)
+            && self.tree.node(out).kind == Kind::Identifier
+            && self.tree.node(out).a != known::UNDEFINED
+        {
+            self.store_name(out, state + u32::from(left))?;
+        }
+        self.release(state);
+        Ok(())
+    }
+
+    /// The first registers of a state, from the arguments of an intrinsic.
+    fn state(&mut self, node: Node, state: Reg) -> C<()> {
+        let arguments: Vec<NodeId> = self.tree.list(node.b).to_vec();
+        for (&argument, register) in arguments.iter().zip(state..) {
+            self.expr(argument, register)?;
+        }
         Ok(())
     }
 }

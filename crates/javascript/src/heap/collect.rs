@@ -193,6 +193,7 @@ impl Marker<'_, '_> {
                     code::CAPTURES,
                     code::NEW_PROTOTYPE,
                     code::NEW_SHAPE,
+                    code::NEW_OWN_SHAPE,
                 ] {
                     self.field(cell + at);
                 }

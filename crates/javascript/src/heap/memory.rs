@@ -117,6 +117,11 @@ impl<'a> Memory<'a> {
         }
     }
 
+    /// Orders two ranges of bytes.
+    pub(crate) fn compare(self, a: (u32, u32), b: (u32, u32)) -> std::cmp::Ordering {
+        self.dual.compare((self.place(a.0), a.1), (self.place(b.0), b.1))
+    }
+
     /// Compares two ranges of the same length.
     pub(crate) fn same(self, a: u32, b: u32, length: u32) -> bool {
         self.dual.compare((self.place(a), length), (self.place(b), length)).is_eq()

@@ -292,6 +292,20 @@ impl<'a> Heap<'a> {
         Some((info >> 8, info as u8))
     }
 
+    /// The same where it takes no charge; else `None`, with nothing done.
+    pub(crate) fn shape_find_quickly(&mut self, shape: u32, key: u32) -> Option<(u32, u8)> {
+        if self.shape_table(shape) == 0 && self.shape_count(shape) > WALK {
+            return None;
+        }
+        let debt = self.debt;
+        let found = self.shape_find(shape, key);
+        if self.debt == debt {
+            return found;
+        }
+        self.debt = debt;
+        None
+    }
+
     #[cold]
     fn shape_find_slow(&mut self, shape: u32, key: u32, count: u32) -> Option<(u32, u8)> {
         self.debt += u64::from(count / 8);

@@ -95,10 +95,19 @@ impl<'a> Heap<'a> {
     }
 
     /// Makes a rope or slice flat; the units of any string.
+    #[inline(always)]
     pub(crate) fn flat(&mut self, string: u32) -> Result<Flat> {
+        let header = self.mem.load_u64(string);
+        if header as u8 == Kind::String8 as u8 {
+            return Ok(Flat { at: string + 16, length: (header >> 32) as u32, wide: false });
+        }
+        self.flat_other(string)
+    }
+
+    #[inline(never)]
+    fn flat_other(&mut self, string: u32) -> Result<Flat> {
         let length = self.high(string);
         match self.kind(string) {
-            Kind::String8 => Ok(Flat { at: string + 16, length, wide: false }),
             Kind::String16 => Ok(Flat { at: string + 16, length, wide: true }),
             Kind::Slice => Ok(self.slice_units(string)),
             Kind::Rope => self.flatten(string),
@@ -180,7 +189,9 @@ impl<'a> Heap<'a> {
     }
 
     fn copy_units(&self, from: Flat, to: u32, wide: bool) {
-        if from.wide == wide {
+        if from.length <= 16 && !wide {
+            self.copy_short(from.at, to, from.length);
+        } else if from.wide == wide {
             self.mem.copy(from.at, to, from.length << u32::from(wide));
         } else {
             for i in 0..from.length {
@@ -298,6 +309,82 @@ impl<'a> Heap<'a> {
         Ok(cell)
     }
 
+    /// left + right (an int in decimal digits, or a string), where that takes neither a charge nor a search for room; else 0, with
+    /// nothing done.
+    #[inline(never)]
+    pub(crate) fn concat_quickly(&mut self, left: u32, right: Value) -> u32 {
+        let mut digits = [0u8; 16];
+        let header = self.mem.load_u64(left);
+        let a = (header >> 32) as u32;
+        let (b, narrow) = if right.is_string() {
+            let header = self.mem.load_u64(right.payload());
+            ((header >> 32) as u32, header as u8 == Kind::String8 as u8)
+        } else {
+            let mut rest = right.payload();
+            let mut at = digits.len();
+            loop {
+                at -= 1;
+                digits[at] = b'0' + (rest % 10) as u8;
+                rest /= 10;
+                if rest == 0 {
+                    break;
+                }
+            }
+            digits.copy_within(at.., 0);
+            ((digits.len() - at) as u32, true)
+        };
+        let length = a.saturating_add(b);
+        if a == 0 || b == 0 || length > MAX_LENGTH {
+            return 0;
+        }
+        if length >= ROPE {
+            if !right.is_string() || self.room() < 16 {
+                return 0;
+            }
+            let wide = self.is_wide(left) || self.is_wide(right.payload());
+            let Ok(cell) = self.allocate(Kind::Rope, 16, length) else { return 0 };
+            if wide {
+                self.set_flags(cell, flag::PRIVATE);
+            }
+            self.mem.set_own_u32(cell + 8, left);
+            self.mem.set_own_u32(cell + 12, right.payload());
+            return cell;
+        }
+        if header as u8 != Kind::String8 as u8 || !narrow || self.room() < 48 {
+            return 0;
+        }
+        let Ok(cell) = self.allocate(Kind::String8, 16 + length, length) else { return 0 };
+        self.mem.set_own_u64(cell + 8, 0);
+        self.copy_short(left + 16, cell + 16, a);
+        if right.is_string() {
+            self.copy_short(right.payload() + 16, cell + 16 + a, b);
+        } else {
+            self.mem.write(cell + 16 + a, &digits[..b as usize]);
+        }
+        cell
+    }
+
+    /// Copies a few bytes without a call.
+    #[inline(always)]
+    fn copy_short(&self, from: u32, to: u32, length: u32) {
+        let mut at = 0;
+        while at + 8 <= length {
+            self.mem.store_u64(to + at, self.mem.load_u64(from + at));
+            at += 8;
+        }
+        if length & 4 != 0 {
+            self.mem.store_u32(to + at, self.mem.load_u32(from + at));
+            at += 4;
+        }
+        if length & 2 != 0 {
+            self.mem.store_u16(to + at, self.mem.load_u16(from + at));
+            at += 2;
+        }
+        if length & 1 != 0 {
+            self.mem.store_u8(to + at, self.mem.load_u8(from + at));
+        }
+    }
+
     /// Units `start..end` of a string; `start <= end <= length`.
     pub(crate) fn substring(&mut self, string: u32, start: u32, end: u32) -> Result<u32> {
         let length = end - start;
@@ -350,14 +437,24 @@ impl<'a> Heap<'a> {
         Ok(self.flats_equal(x, y))
     }
 
+    #[inline(always)]
     fn is_flat(&self, string: u32) -> bool {
-        matches!(self.kind(string), Kind::String8 | Kind::String16)
+        let kind = self.kind_byte(string);
+        kind == Kind::String8 as u8 || kind == Kind::String16 as u8
     }
 
     fn flats_equal(&mut self, x: Flat, y: Flat) -> bool {
         self.debt += u64::from(x.length / 32);
         if x.wide == y.wide {
-            return x.length == y.length && self.mem.same(x.at, y.at, x.length << u32::from(x.wide));
+            if x.length != y.length {
+                return false;
+            }
+            if x.length <= 8 && !x.wide {
+                // In one word; what lies behind the texts is cut off.
+                let unused = 64 - 8 * x.length;
+                return x.length == 0 || (self.mem.load_u64(x.at) ^ self.mem.load_u64(y.at)) << unused == 0;
+            }
+            return self.mem.same(x.at, y.at, x.length << u32::from(x.wide));
         }
         x.length == y.length && (0..x.length).all(|i| self.unit(x, i) == self.unit(y, i))
     }
@@ -366,6 +463,10 @@ impl<'a> Heap<'a> {
     pub(crate) fn strings_compare(&mut self, a: u32, b: u32) -> Result<std::cmp::Ordering> {
         let (x, y) = (self.flat(a)?, self.flat(b)?);
         let shorter = x.length.min(y.length);
+        if !x.wide && !y.wide {
+            self.debt += u64::from(shorter / 64);
+            return Ok(self.mem.compare((x.at, x.length), (y.at, y.length)));
+        }
         for i in 0..shorter {
             let order = self.unit(x, i).cmp(&self.unit(y, i));
             if order != std::cmp::Ordering::Equal {
@@ -377,11 +478,29 @@ impl<'a> Heap<'a> {
         Ok(x.length.cmp(&y.length))
     }
 
+    /// The order of two strings that are flat by now, which charges nothing.
+    pub(crate) fn flat_order(&mut self, a: u32, b: u32) -> Result<std::cmp::Ordering> {
+        let (x, y) = (self.flat(a)?, self.flat(b)?);
+        if !x.wide && !y.wide {
+            return Ok(self.mem.compare((x.at, x.length), (y.at, y.length)));
+        }
+        let shorter = x.length.min(y.length);
+        let unequal = (0..shorter).map(|i| self.unit(x, i).cmp(&self.unit(y, i))).find(|order| order.is_ne());
+        Ok(unequal.unwrap_or_else(|| x.length.cmp(&y.length)))
+    }
+
     /// The hash of a flat run; never 0.
     fn hash_units(&self, flat: Flat) -> u32 {
         let mut hash = 0x811c_9dc5u32;
-        for i in 0..flat.length {
-            hash = (hash ^ u32::from(self.unit(flat, i))).wrapping_mul(0x0100_0193);
+        if flat.wide {
+            for i in 0..flat.length {
+                hash = (hash ^ u32::from(self.unit(flat, i))).wrapping_mul(0x0100_0193);
+            }
+        } else {
+            let bytes = self.mem.code(flat.at);
+            for i in 0..flat.length {
+                hash = (hash ^ u32::from(bytes.load_u8(flat.at.wrapping_add(i)))).wrapping_mul(0x0100_0193);
+            }
         }
         hash ^= hash >> 15;
         hash.max(1)
@@ -443,6 +562,19 @@ impl<'a> Heap<'a> {
             self.mem.store_u32(string + 12, name);
         }
         Ok(Key::Name(name))
+    }
+
+    /// The name of a string that is known to be one already.
+    #[inline(always)]
+    pub(crate) fn known_name(&self, string: u32) -> Option<u32> {
+        if !self.is_flat(string) {
+            return None;
+        }
+        if self.flags(string) & flag::ATOM != 0 {
+            return Some(string);
+        }
+        let known = self.mem.load_u32(string + 12);
+        (known != 0).then_some(known)
     }
 
     /// The interned name with this text. The text must not be an array index.
@@ -520,8 +652,9 @@ impl<'a> Heap<'a> {
     }
 
     fn find_atom(&mut self, flat: Flat, hash: u32) -> Option<u32> {
+        // Names made at run time are most often the guest's own.
         let shared = self.mem.load_u32(SHARED | 8);
-        self.find_in(shared, flat, hash).or_else(|| self.find_in(self.atoms, flat, hash))
+        self.find_in(self.atoms, flat, hash).or_else(|| self.find_in(shared, flat, hash))
     }
 
     /// Puts an atom in the private table, which has room.

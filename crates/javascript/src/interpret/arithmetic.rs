@@ -48,6 +48,14 @@ op!(Add(vm, regs, code, pc, state, word) {
         regs.set(a(word), Value::number_fast(x + y).0);
         return step(vm, regs, code, state, 4);
     }
+    if x.is_string() && (y.is_string() || y.is_int() && y.as_int_unchecked() >= 0) {
+        let text = vm.heap.concat_quickly(x.payload(), y);
+        if text != 0 {
+            vm.collected_at = 0;
+            regs.set(a(word), Value::string(text).0);
+            return step(vm, regs, code, state, 4);
+        }
+    }
     slow(vm, regs, code, state, word, add)
 });
 

@@ -2,8 +2,10 @@
 
 use memory::{Region, Registers};
 
+use super::make::MOST_QUICK;
 use super::{Flow, Left, Place, a, b, c, enter, native_work, op, proceed, slow, slow_op};
 use crate::bytecode::{frame, function_flag};
+use crate::heap::memory::SHARED;
 use crate::heap::shape::attribute;
 use crate::heap::string::Key;
 use crate::heap::{Kind, Pause, Result, Signal, atoms, flag};
@@ -15,32 +17,50 @@ use crate::vm::{Entry, Realm, Vm, code, function};
 const NOT_PLAIN: u32 = function_flag::CLASS;
 
 op!(Call(vm, regs, region, pc, state, word) {
-    let window = b(word);
-    let callee = Value(regs.get(window.wrapping_add(frame::CALLEE)));
-    let mem = vm.heap.mem;
-    if callee.is_object_cell() && mem.own_u8(callee.payload()) == Kind::Function as u8 {
-        let cell = mem.own_u32(callee.payload() + function::CODE);
-        // A code cell and its instructions lie on the same side.
-        let inside = mem.code(cell);
-        let sizes = inside.load_u32(cell + code::REGISTERS);
-        let (registers, parameters) = (sizes & 0xffff, sizes >> 16);
-        let count = u32::from(c(word));
-        let fp = vm.fp + u32::from(window) * 8;
-        if inside.load_u32(cell + 4) & NOT_PLAIN == 0 && fp + registers.max(count + 5) * 8 <= vm.stack_limit && vm.depth < vm.max_depth {
-            let target = inside.load_u32(cell + code::PC);
-            let inner = mem.window(fp);
-            for i in count..parameters {
-                inner.set((5 + i) as u8, Value::UNDEFINED.0);
-            }
-            inner.set(frame::LINK, u64::from(pc + 4) | u64::from(window) << 32 | u64::from(a(word)) << 48);
-            inner.set(frame::INFO, u64::from(count));
-            vm.fp = fp;
-            vm.depth += 1;
-            return enter(vm, inner, inside, state, target);
-        }
+    let callee = Value(regs.get(b(word).wrapping_add(frame::CALLEE)));
+    match push_plain(vm, callee, Entry::Call, b(word), u32::from(c(word)), pc + 4, a(word)) {
+        Some((inner, inside, target)) => enter(vm, inner, inside, state, target),
+        None => call_other(vm, regs, region, state, word),
     }
-    call_other(vm, regs, region, state, word)
 });
+
+/// Pushes the frame of a plain function whose window is filled, if it fits: its registers, its code's region, where it starts. It
+/// goes back to `next`, with its result in register `to`.
+#[inline(always)]
+pub(super) fn push_plain<'a>(
+    vm: &mut Vm<'a>,
+    callee: Value,
+    entry: Entry,
+    window: u8,
+    count: u32,
+    next: u32,
+    to: u8,
+) -> Option<(Registers<'a>, Region<'a>, u32)> {
+    let mem = vm.heap.mem;
+    if !callee.is_object_cell() || mem.own_u8(callee.payload()) != Kind::Function as u8 {
+        return None;
+    }
+    let cell = mem.own_u32(callee.payload() + function::CODE);
+    // A code cell and its instructions lie on the same side.
+    let inside = mem.code(cell);
+    let sizes = inside.load_u32(cell + code::REGISTERS);
+    let (registers, parameters) = (sizes & 0xffff, sizes >> 16);
+    let fp = vm.fp + u32::from(window) * 8;
+    let refused = if matches!(entry, Entry::Construct) { function_flag::DERIVED } else { NOT_PLAIN };
+    if inside.load_u32(cell + 4) & refused != 0 || fp + registers.max(count + 5) * 8 > vm.stack_limit || vm.depth >= vm.max_depth {
+        return None;
+    }
+    let target = inside.load_u32(cell + code::PC);
+    let inner = mem.window(fp);
+    for i in count..parameters {
+        inner.set((5 + i) as u8, Value::UNDEFINED.0);
+    }
+    inner.set(frame::LINK, u64::from(next) | u64::from(window) << 32 | u64::from(to) << 48);
+    inner.set(frame::INFO, u64::from(count) | (entry as u64) << 32);
+    vm.fp = fp;
+    vm.depth += 1;
+    Some((inner, inside, target))
+}
 
 /// Calls what is no function with a frame that fits.
 #[inline(never)]
@@ -145,14 +165,55 @@ op!(ReturnDerived(vm, regs, region, pc, state, word) {
     })
 });
 
-slow_op!(New(vm, word) {
+op!(New(vm, regs, region, pc, state, word) {
+    let callee = Value(regs.get(b(word).wrapping_add(frame::CALLEE)));
+    let object = plain_instance(vm, callee);
+    if object != 0 {
+        regs.set(b(word).wrapping_add(frame::NEW_TARGET), callee.0);
+        regs.set(b(word).wrapping_add(frame::THIS), Value::object(object).0);
+        if let Some((inner, inside, target)) = push_plain(vm, callee, Entry::Construct, b(word), u32::from(c(word)), pc + 4, a(word)) {
+            return enter(vm, inner, inside, state, target);
+        }
+    }
+    slow(vm, regs, region, state, word, new_other)
+});
+
+/// A new object for a constructor whose code knows the shape of its instances; 0 if it does not, or there is no room.
+#[inline(always)]
+fn plain_instance(vm: &mut Vm<'_>, callee: Value) -> u32 {
+    let mem = vm.heap.mem;
+    let function = callee.payload();
+    if !callee.is_object_cell() || mem.own_u8(function) != Kind::Function as u8 || mem.own_u8(function + 1) & flag::CONSTRUCTOR == 0 {
+        return 0;
+    }
+    let cell = mem.own_u32(function + function::CODE);
+    if cell & SHARED != 0 || mem.own_u32(cell + code::NEW_OWN_SHAPE) != mem.own_u32(function + 4) {
+        return 0;
+    }
+    // The function's `prototype` is what it was when the shape was found.
+    let place = mem.own_u32(cell + code::NEW_PLACE);
+    let prototype =
+        if place < 0x8000 { mem.own_u64(function + place * 8) } else { mem.load_u64(mem.own_u32(function + 8) + (place & 0x7fff) * 8) };
+    if Value(prototype) != Value::object(mem.own_u32(cell + code::NEW_PROTOTYPE)) || vm.heap.room() < MOST_QUICK {
+        return 0;
+    }
+    match vm.heap.object(Kind::Object, mem.own_u32(cell + code::NEW_SHAPE)) {
+        Ok(object) => {
+            vm.collected_at = 0;
+            object
+        }
+        Err(_) => 0,
+    }
+}
+
+fn new_other(vm: &mut Vm<'_>, word: u32) -> Result<()> {
     let distance = u32::from(b(word));
     let callee = vm.register(b(word).wrapping_add(frame::CALLEE));
     vm.set_register(b(word).wrapping_add(frame::NEW_TARGET), callee);
     let result = vm.construct_window(distance, u32::from(c(word)))?;
     vm.set_register(a(word), result);
     Ok(())
-});
+}
 
 slow_op!(CallSpread(vm, word) {
     let count = vm.spread(u32::from(b(word)))?;
@@ -307,24 +368,24 @@ impl<'a> Vm<'a> {
             };
             let this_properties = u32::from(self.heap.mem.load_u8(code + code::THIS_PROPERTIES));
             let proto = if prototype.is_object() { self.object_cell(prototype)? } else { self.realm_cell(Realm::OBJECT_PROTOTYPE) };
-            let shape =
-                if self.heap.mem.load_u32(own + code::NEW_PROTOTYPE) == proto && own == code && own & crate::heap::memory::SHARED == 0 {
-                    self.heap.mem.load_u32(own + code::NEW_SHAPE)
+            let shape = if self.heap.mem.load_u32(own + code::NEW_PROTOTYPE) == proto && own == code && own & SHARED == 0 {
+                self.heap.mem.load_u32(own + code::NEW_SHAPE)
+            } else {
+                let inline = if this_properties <= 4 {
+                    4
+                } else if this_properties <= 8 {
+                    8
                 } else {
-                    let inline = if this_properties <= 4 {
-                        4
-                    } else if this_properties <= 8 {
-                        8
-                    } else {
-                        16
-                    };
-                    let shape = self.heap.root_shape(proto, Kind::Object, inline)?;
-                    if own == code {
-                        self.heap.mem.store_u32(own + code::NEW_PROTOTYPE, proto);
-                        self.heap.mem.store_u32(own + code::NEW_SHAPE, shape);
-                    }
-                    shape
+                    16
                 };
+                let shape = self.heap.root_shape(proto, Kind::Object, inline)?;
+                if own == code {
+                    self.heap.mem.store_u32(own + code::NEW_PROTOTYPE, proto);
+                    self.heap.mem.store_u32(own + code::NEW_SHAPE, shape);
+                    self.note_prototype_place(new_target.payload(), own);
+                }
+                shape
+            };
             Value::object(self.heap.object(Kind::Object, shape)?)
         } else {
             return self.construct_by_helper(distance, count);
@@ -332,6 +393,19 @@ impl<'a> Vm<'a> {
         self.heap.set_value(window + u32::from(frame::THIS) * 8, this);
         self.push(distance, count, code)?;
         Err(Signal::Called)
+    }
+
+    /// Notes in a function's code where functions of its shape keep `prototype`, for the fast way of `New`.
+    fn note_prototype_place(&mut self, function: u32, own: u32) {
+        let shape = self.heap.shape(function);
+        let place = match self.heap.shape_find(shape, atoms::PROTOTYPE) {
+            Some((slot, attributes)) if !self.heap.is_dictionary(shape) && attributes & attribute::ACCESSOR == 0 => {
+                u32::from(self.heap.slot_code(shape, slot))
+            }
+            _ => 0,
+        };
+        self.heap.mem.store_u32(own + code::NEW_OWN_SHAPE, if place == 0 { 0 } else { shape });
+        self.heap.mem.store_u32(own + code::NEW_PLACE, place);
     }
 
     /// `prototype` of a function when it is a plain data property.

@@ -14,7 +14,10 @@ op!(NewObject(vm, regs, region, pc, state, word) {
     let count = word >> 16;
     let slot = if count <= 4 { Realm::OBJECT_SHAPE_4 } else if count <= 8 { Realm::OBJECT_SHAPE_8 } else { Realm::OBJECT_SHAPE_16 };
     let shape = vm.realm_cell(slot);
-    if let Ok(object) = vm.heap.object(Kind::Object, shape) {
+    // A search for room is charged for, which is the slow path's.
+    if vm.heap.room() >= MOST_QUICK
+        && let Ok(object) = vm.heap.object(Kind::Object, shape)
+    {
         vm.collected_at = 0;
         regs.set(a(word), Value::object(object).0);
         return step(vm, regs, region, state, 4);
@@ -40,9 +43,12 @@ op!(NewArray(vm, regs, region, pc, state, word) {
     })
 });
 
-/// A new array, or 0 if there is no room.
+/// A new array, or 0 if it is large or there is no room at hand.
 #[inline(never)]
 fn new_array(vm: &mut Vm<'_>, capacity: u32) -> u32 {
+    if capacity > 16 || vm.heap.room() < MOST_QUICK {
+        return 0;
+    }
     let shape = vm.realm_cell(Realm::ARRAY_SHAPE);
     match vm.heap.array(shape, capacity) {
         Ok(array) => {
@@ -52,6 +58,9 @@ fn new_array(vm: &mut Vm<'_>, capacity: u32) -> u32 {
         Err(_) => 0,
     }
 }
+
+/// Room in which any object of inline properties, or any array of a few elements, fits.
+pub(super) const MOST_QUICK: u32 = 256;
 
 op!(ArrayPush(vm, regs, region, pc, state, word) {
     let array = regs.get(a(word)) as u32;

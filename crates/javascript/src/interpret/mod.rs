@@ -18,6 +18,7 @@ mod arithmetic;
 mod call;
 mod compare;
 mod convert;
+mod drive;
 mod exception;
 mod generator;
 mod iterate;
@@ -389,6 +390,7 @@ mod all {
     pub(super) use super::arithmetic::*;
     pub(super) use super::call::*;
     pub(super) use super::compare::*;
+    pub(super) use super::drive::*;
     pub(super) use super::exception::*;
     pub(super) use super::generator::*;
     pub(super) use super::iterate::*;

@@ -271,6 +271,13 @@ fn element_other<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, sta
             return step(vm, regs, code, state, 4);
         }
     }
+    if key.is_string() && base.is_object_cell() {
+        let value = named_element(vm, base.payload(), key.payload());
+        if !value.is_hole() {
+            regs.set(a(word), value.0);
+            return step(vm, regs, code, state, 4);
+        }
+    }
     native_work(vm, state, word, |vm, word| {
         let (base, key) = (vm.register(b(word)), vm.register(c(word)));
         if let Some(index) = key.as_index()
@@ -286,6 +293,28 @@ fn element_other<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>, sta
         }
         vm.get_element(base, key)
     })
+}
+
+/// Where an ordinary object keeps its own property with this name: address and attributes. `None` also for what takes work that is
+/// charged for: a name not looked up before, a long search.
+#[inline(never)]
+fn named_place(vm: &mut Vm<'_>, object: u32, key: u32) -> Option<(u32, u8)> {
+    let mem = vm.heap.mem;
+    if mem.own_u8(object) != Kind::Object as u8 {
+        return None;
+    }
+    let name = vm.heap.known_name(key)?;
+    let shape = vm.heap.shape(object);
+    let (slot, attributes) = vm.heap.shape_find_quickly(shape, name)?;
+    Some((vm.heap.slot_address(object, shape, slot), attributes))
+}
+
+/// The value of an ordinary object's own plain property; a hole if it has none by that name, or if finding it takes more.
+fn named_element(vm: &mut Vm<'_>, object: u32, key: u32) -> Value {
+    match named_place(vm, object, key) {
+        Some((address, attributes)) if attributes & attribute::ACCESSOR == 0 => vm.heap.value(address),
+        _ => Value::HOLE,
+    }
 }
 
 op!(SetElement(vm, regs, code, pc, state, word) {
@@ -379,6 +408,15 @@ fn set_element_other<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, code: Region<'a>,
     {
         return step(vm, regs, code, state, 4);
     }
+    if key.is_string()
+        && base.is_object_cell()
+        && let Some((address, attribute::PLAIN)) = named_place(vm, base.payload(), key.payload())
+        && address & SHARED == 0
+        && vm.heap.mem.own_u8(base.payload() + 1) & flag::PROTOTYPE == 0
+    {
+        vm.heap.mem.set_own_u64(address, regs.get(c(word)));
+        return step(vm, regs, code, state, 4);
+    }
     slow(vm, regs, code, state, word, |vm, word| {
         let (base, key, value) = (vm.register(a(word)), vm.register(b(word)), vm.register(c(word)));
         if let (Some(index), Some(object)) = (key.as_index(), base.as_object_cell())
@@ -465,7 +503,6 @@ fn delete(vm: &mut Vm<'_>, word: u32, key: Key) -> Result<()> {
 impl<'a> Vm<'a> {
     /// Writes the cache of the running instruction, unless it lies in the shared image.
     fn fill_cache(&mut self, place: u32, shape: u32, address: u32) {
-        let mem = self.heap.mem;
         let mut pc = self.pc;
         if pc & SHARED != 0 {
             if self.heap.shared_cursor != 0 {
@@ -480,6 +517,8 @@ impl<'a> Vm<'a> {
             self.heap.mem.store_u32(at, pc);
             pc = at;
         }
+        // Taken now: making the table may have made the memory larger, and an older view wraps at the old size.
+        let mem = self.heap.mem;
         let key = mem.load_u32(pc + 4) & 0xffff;
         mem.store_u32(pc + 4, key | place << 16);
         mem.store_u32(pc + 8, shape);

@@ -121,13 +121,23 @@
   every(f, self = undefined) {
     const o = %toObject(this), length = %lengthOf(o);
     %callback(f);
-    for (let k = 0; k < length; k++) if (k in o && !%call(f, self, o[k], k, o)) return false;
+    for (let k = 0; k < length; k++) {
+      k = %eachEvery(o, k, length, f, self, undefined);
+      if (k >= length) break;
+      if (k < 0) return false;
+      if (k in o && !%call(f, self, o[k], k, o)) return false;
+    }
     return true;
   },
   some(f, self = undefined) {
     const o = %toObject(this), length = %lengthOf(o);
     %callback(f);
-    for (let k = 0; k < length; k++) if (k in o && %call(f, self, o[k], k, o)) return true;
+    for (let k = 0; k < length; k++) {
+      k = %eachSome(o, k, length, f, self, undefined);
+      if (k >= length) break;
+      if (k < 0) return true;
+      if (k in o && %call(f, self, o[k], k, o)) return true;
+    }
     return false;
   },
   fill(value, start = undefined, end = undefined) {
@@ -139,23 +149,43 @@
   filter(f, self = undefined) {
     const o = %toObject(this), length = %lengthOf(o);
     %callback(f);
-    const out = %arraySpecies(o, 0);
+    const own = %hasPlainSpecies(o);
+    const out = own ? [] : %arraySpecies(o, 0);
     let n = 0;
-    for (let k = 0; k < length; k++) if (k in o) {
-      const item = o[k];
-      if (%call(f, self, item, k, o)) %createDataProperty(out, n++, item);
+    for (let k = 0; k < length; k++) {
+      if (own) {
+        k = %eachFilter(o, k, length, f, self, out);
+        if (k >= length) break;
+        n = out.length;
+      }
+      if (k in o) {
+        const item = o[k];
+        if (%call(f, self, item, k, o)) %createDataProperty(out, n++, item);
+      }
     }
     return out;
   },
   find(f, self = undefined) {
     const o = %toObject(this), length = %lengthOf(o);
     %callback(f);
-    for (let k = 0; k < length; k++) { const item = o[k]; if (%call(f, self, item, k, o)) return item; }
+    for (let k = 0; k < length; k++) {
+      let item;
+      k = %eachSome(o, k, length, f, self, item);
+      if (k >= length) break;
+      if (k < 0) return item;
+      item = o[k];
+      if (%call(f, self, item, k, o)) return item;
+    }
   },
   findIndex(f, self = undefined) {
     const o = %toObject(this), length = %lengthOf(o);
     %callback(f);
-    for (let k = 0; k < length; k++) if (%call(f, self, o[k], k, o)) return k;
+    for (let k = 0; k < length; k++) {
+      k = %eachSome(o, k, length, f, self, undefined);
+      if (k >= length) break;
+      if (k < 0) return -1 - k;
+      if (%call(f, self, o[k], k, o)) return k;
+    }
     return -1;
   },
   findLast(f, self = undefined) {
@@ -187,7 +217,11 @@
   forEach(f, self = undefined) {
     const o = %toObject(this), length = %lengthOf(o);
     %callback(f);
-    for (let k = 0; k < length; k++) if (k in o) %call(f, self, o[k], k, o);
+    for (let k = 0; k < length; k++) {
+      k = %each(o, k, length, f, self, undefined);
+      if (k >= length) break;
+      if (k in o) %call(f, self, o[k], k, o);
+    }
   },
   includes(x, start = undefined) {
     const o = %toObject(this), length = %lengthOf(o);
@@ -227,7 +261,11 @@
     const o = %toObject(this), length = %lengthOf(o);
     %callback(f);
     const out = %arraySpecies(o, length);
-    for (let k = 0; k < length; k++) if (k in o) %createDataProperty(out, k, %call(f, self, o[k], k, o));
+    for (let k = 0; k < length; k++) {
+      k = %eachMap(o, k, length, f, self, out);
+      if (k >= length) break;
+      if (k in o) %createDataProperty(out, k, %call(f, self, o[k], k, o));
+    }
     return out;
   },
   pop() {
@@ -256,7 +294,11 @@
       if (k >= length) %typeError("Reduce of empty array with no initial value");
       result = o[k++];
     }
-    for (; k < length; k++) if (k in o) result = %call(f, undefined, result, o[k], k, o);
+    for (; k < length; k++) {
+      k = %eachReduce(o, k, length, f, undefined, result);
+      if (k >= length) break;
+      if (k in o) result = %call(f, undefined, result, o[k], k, o);
+    }
     return result;
   },
   reduceRight(f) {
@@ -308,9 +350,13 @@
   sort(compare) {
     if (compare !== undefined && !%isCallable(compare)) %typeError("The comparison function must be either a function or undefined");
     const o = %toObject(this), length = %lengthOf(o);
-    const list = [];
-    for (let k = 0; k < length; k++) if (k in o) %push(list, o[k]);
+    let list = %sortList(o, length);
+    if (list === undefined) {
+      list = [];
+      for (let k = 0; k < length; k++) if (k in o) %push(list, o[k]);
+    }
     const sorted = %mergeSort(list, compare);
+    if (%sortStore(o, sorted, length)) return o;
     let k = 0;
     for (; k < sorted.length; k++) o[k] = sorted[k];
     for (; k < length; k++) if (k in o) delete o[k];
@@ -433,70 +479,20 @@
 });
 // A stable merge sort; undefined last.
 %define("mergeSort", function (list, compare) {
-  let count = 0, missing = 0;
-  for (let i = 0; i < list.length; i++) {
-    if (list[i] === undefined) missing++;
-    else list[count++] = list[i];
-  }
-  let from = list, to = %dense(list.length);
+  const length = list.length, count = %dropUndefined(list);
+  let from = list;
+  if (count < 2) return %sortEnd(list, count, length);
   if (compare === undefined) {
-    const keys = [];
-    let numbers = true;
-    for (let i = 0; i < count; i++) { const x = from[i]; if (typeof x !== "string") { numbers = false; break; } }
-    if (numbers) compare = undefined;
+    const sorted = %sortPlain(from, %dense(length), count);
+    if (sorted !== undefined) from = sorted;
     else {
-      for (let i = 0; i < count; i++) %push(keys, [%toString(from[i]), from[i]]);
-      from = keys;
+      const pairs = [];
+      for (let i = 0; i < count; i++) %push(pairs, [%toString(from[i]), from[i]]);
+      const sorted = %sortRuns(pairs, %dense(count), (p, q) => p[0] < q[0] ? -1 : p[0] > q[0] ? 1 : 0, count);
+      for (let i = 0; i < count; i++) from[i] = sorted[i][1];
     }
-    const pairs = !numbers;
-    for (let width = 1; width < count; width *= 2) {
-      for (let start = 0; start < count; start += 2 * width) {
-        let a = start, middle = start + width < count ? start + width : count, b = middle, end = start + 2 * width < count ? start + 2 * width : count;
-        for (let k = start; k < end; k++) {
-          if (a < middle && (b >= end || !(pairs ? from[b][0] < from[a][0] : from[b] < from[a]))) to[k] = from[a++];
-          else to[k] = from[b++];
-        }
-      }
-      const swap = from; from = to; to = swap;
-    }
-    if (pairs) for (let i = 0; i < count; i++) from[i] = from[i][1];
   } else {
-    // Runs of eight by insertion, then merged.
-    for (let start = 0; start < count; start += 8) {
-      const end = start + 8 < count ? start + 8 : count;
-      for (let i = start + 1; i < end; i++) {
-        const x = from[i];
-        let j = i - 1;
-        while (j >= start && +compare(from[j], x) > 0) { from[j + 1] = from[j]; j--; }
-        from[j + 1] = x;
-      }
-    }
-    for (let width = 8; width < count; width *= 2) {
-      for (let start = 0; start < count; start += 2 * width) {
-        const middle = start + width < count ? start + width : count, end = middle + width < count ? middle + width : count;
-        let a = start, b = middle, k = start;
-        if (a < middle && b < end) {
-          let x = from[a], y = from[b];
-          for (;;) {
-            if (+compare(x, y) > 0) {
-              to[k++] = y;
-              if (++b >= end) break;
-              y = from[b];
-            } else {
-              to[k++] = x;
-              if (++a >= middle) break;
-              x = from[a];
-            }
-          }
-        }
-        while (a < middle) to[k++] = from[a++];
-        while (b < end) to[k++] = from[b++];
-      }
-      const swap = from; from = to; to = swap;
-    }
+    from = %sortRuns(from, %dense(length), compare, count);
   }
-  const out = [];
-  for (let i = 0; i < count; i++) %push(out, from[i]);
-  for (let i = 0; i < missing; i++) %push(out, undefined);
-  return out;
+  return %sortEnd(from, count, length);
 });

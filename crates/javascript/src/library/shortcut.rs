@@ -226,7 +226,7 @@ pub(super) fn untouched(vm: &Vm<'_>, object: u32) -> bool {
 }
 
 /// Would ArraySpeciesCreate of a plain array make a plain array?
-fn species_is_plain(vm: &mut Vm<'_>) -> bool {
+pub(super) fn species_is_plain(vm: &mut Vm<'_>) -> bool {
     let array = vm.class(Realm::ARRAY_PROTOTYPE as u32);
     if array.is_object_cell() && untouched(vm, vm.realm_cell(Realm::ARRAY_PROTOTYPE)) && untouched(vm, array.payload()) {
         return true;

@@ -274,6 +274,9 @@ fn code_point(vm: &Vm<'_>, text: Flat, at: u32) -> u32 {
 }
 
 fn matches(vm: &Vm<'_>, text: Flat, needle: Flat, at: u32) -> bool {
+    if !text.wide && !needle.wide {
+        return vm.heap.mem.same(text.at.wrapping_add(at), needle.at, needle.length);
+    }
     (0..needle.length).all(|i| vm.heap.unit(text, at + i) == vm.heap.unit(needle, i))
 }
 
