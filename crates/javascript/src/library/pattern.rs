@@ -9,7 +9,7 @@ use crate::heap::object::Own;
 use crate::heap::shape::attribute;
 use crate::heap::string::{Flat, Key};
 use crate::heap::{Kind, Pause, Result, Signal, atoms};
-use crate::pattern::{Arena, Code, Error, Flags, Free, Header, Limits, Refusal, Step, Text, compile, group, resume, start};
+use crate::pattern::{Arena, Charge, Code, Error, Flags, Header, Limits, Refusal, Step, Text, compile, group, resume, start};
 use crate::value::Value;
 use crate::vm::{Fault, Realm, Vm};
 
@@ -101,6 +101,20 @@ pub(crate) fn new(vm: &mut Vm<'_>, source: Value, flags: Value) -> Result<Value>
     make(vm, proto, source, flags)
 }
 
+/// Bytes that a compilation may hold; its work is paid by the length of the pattern.
+struct Space(u64);
+
+impl Charge for Space {
+    fn work(&mut self, _units: u64) -> std::result::Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn memory(&mut self, bytes: u64) -> std::result::Result<(), Refusal> {
+        self.0 = self.0.checked_sub(bytes).ok_or(Refusal::Memory)?;
+        Ok(())
+    }
+}
+
 /// Compiles; a Raw cell of the program's words.
 fn program(vm: &mut Vm<'_>, source: u32, flags: u32) -> Result<u32> {
     let units = vm.heap.units(source)?;
@@ -112,7 +126,10 @@ fn program(vm: &mut Vm<'_>, source: u32, flags: u32) -> Result<u32> {
     };
     let room = vm.heap.cap.saturating_sub(vm.heap.used()) / 4;
     let limits = Limits { program: (1 << 22).min(room.max(1024)), ..Limits::default() };
-    match compile(&units, parsed, limits, &mut Free) {
+    // The compiler's tables lie on the host, and count as the cell's while they do.
+    let used = u64::from(vm.heap.used()) + units.len() as u64 * 2;
+    let mut space = Space(u64::from(vm.heap.cap).saturating_sub(used));
+    match compile(&units, parsed, limits, &mut space) {
         Ok(program) => {
             let words = program.words();
             let cell = vm.heap.raw(words.len() as u32 * 4)?;
