@@ -15,8 +15,9 @@ pub(crate) struct Tools {
     pub(crate) unit: Unit,
 }
 
-/// Words of code that the list may have room for and still be kept.
-const MOST_KEPT: usize = 1 << 12;
+/// What a text may have taken, in bytes of tables and in words of code, for them to be kept.
+const MOST_TAKEN: usize = 128 << 10;
+const MOST_WORDS: usize = 1 << 12;
 
 thread_local! {
     static IDLE: Cell<Option<Box<Tools>>> = const { Cell::new(None) };
@@ -26,10 +27,9 @@ thread_local! {
 pub(crate) fn with_tools<T>(work: impl FnOnce(&mut Tools) -> T) -> T {
     let mut tools = IDLE.take().unwrap_or_default();
     let result = work(&mut tools);
-    if tools.unit.words.capacity() > MOST_KEPT {
-        tools.unit = Unit::default()
-    } else {
-        tools.unit.clear()
+    tools.unit.clear();
+    if tools.parser.taken() > MOST_TAKEN || tools.unit.words.capacity() > MOST_WORDS {
+        return result;
     }
     IDLE.set(Some(tools));
     result

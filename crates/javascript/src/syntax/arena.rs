@@ -101,7 +101,7 @@ impl<T> Table<T> {
     #[cold]
     #[inline(never)]
     fn grow(&mut self, more: usize, gauge: &mut Gauge<'_>) -> R<()> {
-        let wanted = (self.items.len() + more).max(self.room + self.room / 2);
+        let wanted = (self.items.len() + more).max(self.room * 2);
         // Indices are 32 bits wide and the all-ones index means "none".
         if wanted >= u32::MAX as usize {
             gauge.refusal = Some(Refusal::Memory);
@@ -120,7 +120,7 @@ impl<T> Table<T> {
     pub(crate) fn reset(&mut self) {
         self.items.clear();
         self.room = FREE_ITEMS;
-        if self.items.capacity() * size_of::<T>() > 1 << 14 {
+        if self.items.capacity() * size_of::<T>() > 1 << 18 {
             self.items = Vec::new();
         }
     }

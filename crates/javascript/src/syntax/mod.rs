@@ -135,6 +135,7 @@ fn check_pattern(pattern: &[u8], flags: &[u8], gauge: &mut Gauge<'_>) -> R<Resul
 pub struct Parser {
     tree: Tree,
     work: Work,
+    taken: usize,
 }
 
 impl Parser {
@@ -202,6 +203,7 @@ impl Parser {
         let result = parse.whole(goal, options);
         let fault = result.is_err().then(|| parse.fault());
         let held = parse.gauge.held;
+        self.taken = held;
         match fault {
             None => {
                 self.tree.held = held;
@@ -209,6 +211,11 @@ impl Parser {
             }
             Some(fault) => Err(fault),
         }
+    }
+
+    /// Bytes that the last text made the tables grow by, whether it was accepted or not.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken
     }
 
     /// The tree of the last text that was accepted.
