@@ -501,7 +501,7 @@ impl<E: Engine> Cell<E> {
         let stop = collected.instead.unwrap_or(stop);
         let core = &mut self.core;
         core.alarm = None;
-        core.meter.interrupt_handle().clear_time_out();
+        core.meter.clear_time_out();
         if stop.is_from_outside() {
             let halt = if stop == Stop::OutOfTime { Halt::OutOfTime } else { Halt::Interrupted };
             let fuel = core.meter.used();

@@ -95,6 +95,9 @@ impl InterruptHandle {
 
     /// Takes a time-out back that came after its run had ended. For the keeper of the clock.
     pub fn clear_time_out(&self) {
+        if self.signal.raised.load(Ordering::Acquire) != TIME {
+            return;
+        }
         let _ = self.signal.raised.compare_exchange(TIME, QUIET, Ordering::AcqRel, Ordering::Acquire);
     }
 
@@ -263,6 +266,11 @@ impl Meter {
     /// The handle that stops this meter's cell.
     pub fn interrupt_handle(&self) -> InterruptHandle {
         self.own.clone()
+    }
+
+    /// Takes a time-out back that came after its run had ended.
+    pub(crate) fn clear_time_out(&self) {
+        self.own.clear_time_out();
     }
 
     /// Takes the flag down once its stop has been reported.
