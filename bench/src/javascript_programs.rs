@@ -1,47 +1,18 @@
-//! Scripts in our JavaScript engine, in QuickJS (PyPI `quickjs`) and in node without its compiler, interleaved.
+//! Scripts in our JavaScript engine, in QuickJS (PyPI `quickjs`), in node without its compiler and in mquickjs, interleaved.
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use crate::bars::Bars;
+use crate::javascript_peer::{Peer, Peers};
 use crate::measure::{geometric_mean, median};
 
-/// A peer: a process that is given names of scripts and answers with times.
-struct Peer {
-    child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
+/// Scripts with a bar of their own: name, and how many times as fast as QuickJS.
+const OWN_BARS: &[(&str, f64)] = &[("01_loop1000", 1.6), ("02_fib15", 1.5), ("20_fib30", 1.5)];
 
-impl Peer {
-    fn start(command: &mut Command) -> Result<Self> {
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start {command:?}"))?;
-        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else { bail!("no pipes to {command:?}") };
-        Ok(Self { child, input, output: BufReader::new(output) })
-    }
-
-    /// Microseconds of one warm evaluation, the best of many; `None` if the peer fails.
-    fn time(&mut self, script: &Path) -> Option<f64> {
-        writeln!(self.input, "{}", script.display()).ok()?;
-        self.input.flush().ok()?;
-        let mut line = String::new();
-        self.output.read_line(&mut line).ok()?;
-        line.split(' ').next()?.parse().ok()
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The same in our engine.
+/// Microseconds of one warm evaluation in our engine, the best of many.
 fn ours(source: &str) -> Result<f64> {
     let mut cell = javascript::Evaluator::new(256 << 20)?;
     let mut meter = cell::Meter::new(None);
@@ -57,39 +28,48 @@ fn ours(source: &str) -> Result<f64> {
     Ok(best)
 }
 
-pub(crate) fn measure(scripts: &Path, python: &Path, node: &Path, rounds: u32) -> Result<()> {
-    println!("### JavaScript\n");
+pub(crate) fn measure(scripts: &Path, peers: &mut Peers, rounds: u32, bars: &mut Bars) -> Result<()> {
+    println!("#### Scripts\n");
     println!(
-        "One warm evaluation of the whole text, best of many, medians of {rounds} interleaved rounds; speed is the peer's time over ours.\n"
+        "One warm evaluation of the whole text, best of many, medians of {rounds} interleaved rounds; × is the peer's time over ours.\n"
     );
-    println!(
-        "| script | ours µs | QuickJS µs | speed × QuickJS | node --jitless µs | speed × node |\n| --- | ---: | ---: | ---: | ---: | ---: |"
-    );
-    let mut quickjs = Peer::start(Command::new(python).arg(scripts.join("peer.py")))?;
-    let mut node = Peer::start(Command::new(node).arg("--jitless").arg(scripts.join("peer.js")))?;
+    println!("| script | µs | × QuickJS | × node --jitless | × mquickjs |\n| --- | ---: | ---: | ---: | ---: |");
     let mut names: Vec<PathBuf> = std::fs::read_dir(scripts)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
     names.retain(|name| name.file_name().is_some_and(|name| name.as_encoded_bytes()[0].is_ascii_digit()));
     names.sort();
-    let mut ratios = [Vec::new(), Vec::new()];
+    let mut others = [Vec::new(), Vec::new()];
+    let mut worst = (f64::INFINITY, String::new());
     for name in names {
         let source = std::fs::read_to_string(&name)?;
-        let (mut own, mut first, mut second, mut both) = (Vec::new(), Vec::new(), Vec::new(), [Vec::new(), Vec::new()]);
+        let (mut own, mut ratios) = (Vec::new(), [Vec::new(), Vec::new(), Vec::new()]);
         for _ in 0..rounds.max(1) {
             let mine = ours(&source).with_context(|| name.display().to_string())?;
-            let peers = [quickjs.time(&name), node.time(&name)].map(|time| time.unwrap_or(f64::NAN));
+            let mquickjs = peers.mquickjs.as_mut();
+            let theirs =
+                [peers.quickjs.script(&name), peers.node.script(&name), mquickjs.map_or(f64::NAN, |peer: &mut Peer| peer.script(&name))];
             own.push(mine);
-            first.push(peers[0]);
-            second.push(peers[1]);
-            for (all, peer) in both.iter_mut().zip(peers) {
+            for (all, peer) in ratios.iter_mut().zip(theirs) {
                 all.push(peer / mine);
             }
         }
-        let [x, y] = both.map(median);
-        let label = name.file_stem().unwrap_or_default().to_string_lossy();
-        println!("| {label} | {:.1} | {:.1} | {x:.2} | {:.1} | {y:.2} |", median(own), median(first), median(second));
-        ratios[0].push(x);
-        ratios[1].push(y);
+        let [quickjs, node, mquickjs] = ratios.map(median);
+        let label = name.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        println!("| {label} | {:.1} | {quickjs:.2} | {node:.2} | {mquickjs:.2} |", median(own));
+        if quickjs < worst.0 {
+            worst = (quickjs, label.clone());
+        }
+        match OWN_BARS.iter().find(|(script, _)| *script == label) {
+            Some((_, wanted)) => bars.at_least(&format!("{label} × QuickJS"), quickjs, *wanted),
+            None => {
+                others[0].push(quickjs);
+                others[1].push(node);
+            }
+        }
     }
-    println!("| **geometric mean** | | | **{:.2}** | | **{:.2}** |\n", geometric_mean(&ratios[0]), geometric_mean(&ratios[1]));
+    let [quickjs, node] = others.map(|ratios| geometric_mean(&ratios));
+    println!("| **geometric mean but for loop and recursion** | | **{quickjs:.2}** | **{node:.2}** | |\n");
+    bars.at_least("geometric mean of the others × QuickJS", quickjs, 1.3);
+    bars.at_least("geometric mean of the others × node --jitless", node, 1.0);
+    bars.at_least(&format!("the least of all × QuickJS ({})", worst.1), worst.0, 0.7);
     Ok(())
 }

@@ -3,9 +3,13 @@
 //! Speed is reported as ratios: machines of one kind differ by a factor of two among themselves, and one machine by that much from hour to hour.
 #![forbid(unsafe_code)]
 
+mod bars;
 mod cells;
 mod command;
+mod javascript_cells;
+mod javascript_peer;
 mod javascript_programs;
+mod javascript_reading;
 mod machine;
 mod measure;
 mod moxie_programs;
@@ -13,6 +17,9 @@ mod moxie_programs;
 use std::path::PathBuf;
 
 use clap::Parser;
+
+use crate::bars::Bars;
+use crate::javascript_peer::Peers;
 
 /// Measures Oubliette beside its peers and prints a table
 #[derive(Parser, Debug)]
@@ -41,9 +48,30 @@ struct Args {
     /// A node
     #[arg(long, default_value = "node")]
     node: PathBuf,
+    /// The driver of mquickjs, built from bench/javascript/peer.c
+    #[arg(long)]
+    mquickjs: Option<PathBuf>,
+    /// JavaScript bundles to read
+    #[arg(long)]
+    bundles: Vec<PathBuf>,
     /// The data folder with the machine image
     #[arg(long, env = "OUBLIETTE_DATA")]
     data: Option<PathBuf>,
+}
+
+/// The JavaScript cell beside its peers, and a table of its bars.
+fn javascript(args: &Args) -> anyhow::Result<()> {
+    println!("### JavaScript\n");
+    let mut bars = Bars::default();
+    let mut peers = Peers::start(&args.scripts, &args.python, &args.node, args.mquickjs.as_deref())?;
+    javascript_cells::measure(&mut peers, args.rounds, &mut bars)?;
+    javascript_programs::measure(&args.scripts, &mut peers, args.rounds, &mut bars)?;
+    javascript_reading::measure(&args.scripts, &args.bundles, args.rounds, &mut bars)?;
+    let start = command::against_nothing(&args.oubliette, &["eval", "1+1"], args.rounds)?;
+    bars.at_most("`oubliette eval '1+1'` ÷ `/bin/true`", start.ratio, 3.0);
+    println!("#### Bars\n");
+    bars.print();
+    Ok(())
 }
 
 fn main() -> anyhow::Result<()> {
@@ -53,7 +81,7 @@ fn main() -> anyhow::Result<()> {
         moxie_programs::measure(&args.oubliette, &args.native, &args.programs, args.rounds)?;
     }
     if wanted("javascript") {
-        javascript_programs::measure(&args.scripts, &args.python, &args.node, args.rounds)?;
+        javascript(&args)?;
     }
     if wanted("cells") {
         cells::measure(args.rounds)?;

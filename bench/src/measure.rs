@@ -45,6 +45,19 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
 }
 
+/// The value that a share of all values does not exceed: 0.5 for the median, 0.99 for the 99th percentile.
+pub(crate) fn percentile(mut values: Vec<f64>, share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let at = (values.len() as f64 * share) as usize;
+    values.get(at.min(values.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+}
+
+/// Bytes of this process that are in memory now, where the host says so.
+pub(crate) fn resident() -> Option<f64> {
+    let pages: f64 = std::fs::read_to_string("/proc/self/statm").ok()?.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * 4096.0)
+}
+
 /// The geometric mean.
 pub(crate) fn geometric_mean(values: &[f64]) -> f64 {
     (values.iter().map(|value| value.ln()).sum::<f64>() / values.len() as f64).exp()
@@ -58,5 +71,6 @@ mod tests {
     fn means_are_what_they_say() {
         assert!((geometric_mean(&[2.0, 8.0]) - 4.0).abs() < 1e-9);
         assert!((median(vec![5.0, 1.0, 3.0]) - 3.0).abs() < 1e-9);
+        assert!((percentile((0..100).map(f64::from).collect(), 0.99) - 99.0).abs() < 1e-9);
     }
 }
