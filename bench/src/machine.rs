@@ -5,10 +5,13 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command as Native, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use machine::{Command, Config, Error, Happening, Keep, Machine, Pool, Readiness, Template};
+
+use crate::machine_peers::{Guest, Managed, Peer, tsc_khz};
 
 /// Long enough for anything that should happen at all, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -79,13 +82,82 @@ fn private_kilobytes(pid: u32) -> u64 {
     field("Private_Clean:") + field("Private_Dirty:")
 }
 
+/// Hundredths of a second of processor time that a process has used.
+fn ticks(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<u64> = stat.rsplit(") ").next().unwrap_or("").split(' ').filter_map(|n| n.parse().ok()).collect();
+    fields.get(10).zip(fields.get(11)).map_or(0, |(a, b)| a + b)
+}
+
 fn fill(pool: &Pool, patience: Duration) -> Result<()> {
     ensure!(pool.wait_full(Instant::now() + patience)?, "the pool does not fill");
     Ok(())
 }
 
-/// Prints the tables; a word instead where there is no image.
-pub(crate) fn measure(oubliette: &Path, data: &Path, rounds: u32) -> Result<()> {
+/// The same guest in the usual ways: put back in place by `loadvm`, and the same system booted by a system manager, whose median is returned.
+fn peers(data: &Path, image: &Path, rounds: usize) -> Result<Option<f64>> {
+    let tsc = tsc_khz(data).map_or_else(String::new, |khz| format!("tsc=reliable tsc_early_khz={khz} "));
+    let common = format!("quiet loglevel=0 no_timer_check random.trust_cpu=on panic=-1 mitigations=off nokaslr norandmaps {tsc}");
+    let append = format!("{common} cryptomgr.notests lsm=capability audit=0 ipv6.disable=1");
+    let disk = image.join("root.qcow2");
+    let (kernel, initrd) = (image.join("vmlinux"), image.join("initrd.cpio"));
+    let mut peer = Peer::start(&Guest { kernel: &kernel, initrd: &initrd, append: &append, disk: &disk })?;
+    peer.greet()?;
+    peer.save("ready")?;
+    let load = Series::of(rounds, || {
+        let start = Instant::now();
+        peer.load("ready")?;
+        peer.greet()?;
+        Ok(start.elapsed())
+    })?;
+    row("in-place `loadvm`, to the agent's answer", &load);
+    drop(peer);
+
+    let Some(managed) = Managed::find(data) else {
+        eprintln!("no image with a system manager: bench/machine/system-manager.sh makes it");
+        return Ok(None);
+    };
+    let append = format!("{common} root=/dev/vda rw");
+    let guest = Guest { kernel: &managed.kernel, initrd: &managed.initrd, append: &append, disk: &managed.disk };
+    // It takes so long that a few are enough.
+    let boot = Series::of(rounds.min(3), || {
+        let start = Instant::now();
+        let mut peer = Peer::start(&guest)?;
+        peer.hear()?;
+        Ok(start.elapsed())
+    })?;
+    row("boot of the same packages under systemd", &boot);
+    Ok(Some(boot.median()))
+}
+
+/// One line of the table of bars.
+fn bar(name: &str, figure: &str, bar: &str, met: bool) {
+    println!("| {name} | {figure} | {bar} | {} |", if met { "met" } else { "missed" });
+}
+
+/// A figure that is to be at most one `bar`th of another.
+fn part(name: &str, whole: f64, figure: f64, most: f64) {
+    bar(name, &format!("1/{:.1}", whole / figure), &format!("1/{most:.0}"), whole / figure >= most);
+}
+
+/// A figure that is to be at most `most`.
+fn most(name: &str, figure: f64, unit: &str, most: f64) {
+    bar(name, &format!("{figure:.1}{unit}"), &format!("{most}{unit}"), figure <= most);
+}
+
+/// What is measured of machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Making, resetting and thawing them, beside booting and the peers.
+    Clones,
+    /// Programs in them, beside the host.
+    Programs,
+    /// What waiting ones take of the host.
+    Memory,
+}
+
+/// Prints the tables of some parts; a word instead where there is no image.
+pub(crate) fn measure(parts: &[Part], oubliette: &Path, data: &Path, rounds: u32) -> Result<()> {
     let config = Config::new(data);
     let rounds = usize::try_from(rounds.max(1))?;
     let template = match Template::open(&config) {
@@ -95,10 +167,28 @@ pub(crate) fn measure(oubliette: &Path, data: &Path, rounds: u32) -> Result<()> 
         }
         other => other?,
     };
-    println!("### Machines\n");
-    println!("{:?}, {rounds} rounds, milliseconds.\n", template.accelerator());
-    println!("| what | least | median | p99 |\n| --- | ---: | ---: | ---: |");
+    println!("### Machines\n\n{:?}, {rounds} rounds.", template.accelerator());
+    for part in parts {
+        match part {
+            Part::Clones => clones(&template, oubliette, rounds)?,
+            Part::Programs => programs(&template, rounds)?,
+            Part::Memory => memory(&template)?,
+        }
+    }
+    Ok(())
+}
 
+fn begin_times() {
+    println!("\n| milliseconds | least | median | p99 |\n| --- | ---: | ---: | ---: |");
+}
+
+fn begin_bars() {
+    println!("\n| medians | figure | at most | |\n| --- | ---: | ---: | --- |");
+}
+
+fn clones(template: &Arc<Template>, oubliette: &Path, rounds: usize) -> Result<()> {
+    begin_times();
+    let config = template.config();
     let mut machine = template.spawn()?;
     let boot = Series::of(rounds, || {
         let start = Instant::now();
@@ -112,7 +202,8 @@ pub(crate) fn measure(oubliette: &Path, data: &Path, rounds: u32) -> Result<()> 
         drop(template.boot()?);
         Ok(start.elapsed())
     })?;
-    row("disk-only restore: a fresh overlay, booted", &disk_only);
+    row("cold boot, a disk-only restore: a fresh overlay, booted", &disk_only);
+    let managed = peers(&config.data, &config.image_folder(), rounds)?;
 
     let clone = Series::of(rounds, || {
         let start = Instant::now();
@@ -122,10 +213,9 @@ pub(crate) fn measure(oubliette: &Path, data: &Path, rounds: u32) -> Result<()> 
         Ok(time)
     })?;
     row("new clone, hardened, to agent ready", &clone);
-
     let load = Series::of(rounds, || {
         let start = Instant::now();
-        drop(Template::open(&config)?.spawn()?);
+        drop(Template::open(config)?.spawn()?);
         Ok(start.elapsed())
     })?;
     row("the same with the template loaded from disk", &load);
@@ -134,11 +224,11 @@ pub(crate) fn measure(oubliette: &Path, data: &Path, rounds: u32) -> Result<()> 
     let script = folder.path().join("hello.sh");
     fs::write(&script, "echo Hello, world!\n")?;
     let mut command = Native::new(oubliette);
-    command.args(["run", "--timeout", "60s"]).arg(&script).env("OUBLIETTE_DATA", data);
+    command.args(["run", "--timeout", "60s"]).arg(&script).env("OUBLIETTE_DATA", &config.data);
     let whole = Series::of(rounds, || native(&mut command)).context("the whole command")?;
     row("the whole command: `oubliette run hello.sh`", &whole);
 
-    let keep = Keep::open(&template)?;
+    let keep = Keep::open(template)?;
     keep.save("measure", template.spawn()?)?;
     let thaw = Series::of(rounds, || {
         let start = Instant::now();
@@ -148,7 +238,7 @@ pub(crate) fn measure(oubliette: &Path, data: &Path, rounds: u32) -> Result<()> 
     keep.shelf().forget("measure")?;
     row("thawing a kept machine", &thaw);
 
-    let pool = Pool::new(&template, 4, Readiness::Ready)?;
+    let pool = Pool::new(template, 4, Readiness::Ready)?;
     fill(&pool, PATIENCE)?;
     let mut machine = pool.take()?;
     let reset = Series::of(rounds, || {
@@ -167,12 +257,27 @@ pub(crate) fn measure(oubliette: &Path, data: &Path, rounds: u32) -> Result<()> 
         Ok(start.elapsed())
     })?;
     let rate = 100.0 / start.elapsed().as_secs_f64();
-    row("100 resets back to back, pool of 4", &burst);
-    drop((machine, pool));
+    row(&format!("100 resets back to back, pool of 4 ({rate:.1} a second)"), &burst);
+    drop(machine);
 
-    let c = "cat >/tmp/h.c <<'X'\n#include <stdio.h>\nint main(void){puts(\"Hello, world!\");return 0;}\nX\ngcc -O1 -o /tmp/h /tmp/h.c && /tmp/h";
-    let python = "python3 -c 'print(\"Hello, world!\")'";
-    for (name, line, readiness) in [("C", c, Readiness::compiler()), ("Python", python, Readiness::python())] {
+    begin_bars();
+    part("new clone, to a cold boot", disk_only.median(), clone.median(), 20.0);
+    part("reset from the pool, to a new clone", clone.median(), reset.median(), 8.0);
+    part("`oubliette run hello.sh`, the whole command, to a cold boot", disk_only.median(), whole.median(), 8.0);
+    if let Some(managed) = managed {
+        part("cold boot, to the same packages under systemd", managed, disk_only.median(), 4.0);
+    }
+    Ok(())
+}
+
+fn programs(template: &Arc<Template>, rounds: usize) -> Result<()> {
+    const C: &str = "cat >/tmp/h.c <<'X'\n#include <stdio.h>\nint main(void){puts(\"Hello, world!\");return 0;}\nX\ngcc -O1 -o /tmp/h /tmp/h.c && /tmp/h";
+    const PYTHON: &str = "python3 -c 'print(\"Hello, world!\")'";
+    begin_times();
+    let mut bars = Vec::new();
+    for (name, line, readiness, fresh_bar, warm_bar) in
+        [("C", C, Readiness::compiler(), 35.0, 15.0), ("Python", PYTHON, Readiness::python(), 50.0, 20.0)]
+    {
         native(&mut shell(line))?;
         let here = Series::of(rounds, || native(&mut shell(line)))?;
         row(&format!("{name} hello world, native"), &here);
@@ -183,7 +288,7 @@ pub(crate) fn measure(oubliette: &Path, data: &Path, rounds: u32) -> Result<()> 
             Ok(start.elapsed())
         })?;
         row(&format!("{name} hello world, fresh clone"), &fresh);
-        let pool = Pool::new(&template, 1, readiness)?;
+        let pool = Pool::new(template, 1, readiness)?;
         let warm = Series::of(rounds, || {
             fill(&pool, PATIENCE)?;
             let machine = pool.take()?;
@@ -192,43 +297,40 @@ pub(crate) fn measure(oubliette: &Path, data: &Path, rounds: u32) -> Result<()> 
             Ok(start.elapsed())
         })?;
         row(&format!("{name} hello world, warmed clone"), &warm);
-        println!(
-            "| {name}: times native, fresh / warmed | | {:.1} / {:.1} | |",
-            fresh.median() / here.median(),
-            warm.median() / here.median()
-        );
+        bars.push((format!("{name} hello world, fresh clone, to native"), fresh.median() / here.median(), fresh_bar));
+        bars.push((format!("{name} hello world, warmed clone, to native"), warm.median() / here.median(), warm_bar));
     }
+    begin_bars();
+    for (name, figure, bar) in &bars {
+        most(name, *figure, " ×", *bar);
+    }
+    Ok(())
+}
 
-    println!("\n| ratio | figure |\n| --- | ---: |");
-    println!("| clone to cold boot | 1/{:.0} |", boot.median() / clone.median());
-    println!("| pool reset to clone | 1/{:.0} |", clone.median() / reset.median());
-    println!("| template from disk and clone, to cold boot | 1/{:.1} |", boot.median() / load.median());
-    println!("| `oubliette run hello.sh`, to cold boot | 1/{:.1} |", boot.median() / whole.median());
-    println!("| resets a second, back to back | {rate:.1} |");
-
-    println!("\n| sixteen paused clones | MB of the host's memory each |\n| --- | ---: |");
-    for (name, readiness) in [
-        ("restored only", Readiness::Restored),
-        ("ready to go", Readiness::Ready),
-        ("warmed with Python", Readiness::python()),
-        ("warmed with gcc", Readiness::compiler()),
+fn memory(template: &Arc<Template>) -> Result<()> {
+    begin_bars();
+    for (name, readiness, bar) in [
+        ("restored only", Readiness::Restored, 18.0),
+        ("ready to go", Readiness::Ready, 30.0),
+        ("warmed with Python", Readiness::python(), 60.0),
+        ("warmed with gcc", Readiness::compiler(), 120.0),
     ] {
-        let pool = Pool::new(&template, 16, readiness)?;
+        let pool = Pool::new(template, 16, readiness)?;
         fill(&pool, 4 * PATIENCE)?;
-        let sizes: Vec<u64> = pool.pids().into_iter().map(private_kilobytes).collect();
-        println!("| {name} | {:.1} |", sizes.iter().sum::<u64>() as f64 / 1024.0 / sizes.len() as f64);
+        let pids = pool.pids();
+        let kilobytes: u64 = pids.iter().map(|&pid| private_kilobytes(pid)).sum();
+        let mean = kilobytes as f64 / 1024.0 / pids.len() as f64;
+        most(&format!("host memory of each of sixteen paused clones, {name}"), mean, " MB", bar);
+        let used = |pids: &[u32]| pids.iter().map(|&pid| ticks(pid)).sum::<u64>();
+        let before = used(&pids);
+        std::thread::sleep(Duration::from_secs(1));
+        most(&format!("processor time that they use in a second, {name}"), (used(&pids) - before) as f64, " ticks", 0.0);
     }
-
     let machine = template.spawn()?;
     run(&machine, "true")?;
-    let ticks = |pid: u32| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let fields: Vec<u64> = stat.rsplit(") ").next().unwrap_or("").split(' ').filter_map(|n| n.parse().ok()).collect();
-        fields.get(10).zip(fields.get(11)).map_or(0, |(a, b)| a + b)
-    };
     let (before, start) = (ticks(machine.pid()), Instant::now());
     std::thread::sleep(Duration::from_secs(10));
     let used = ticks(machine.pid()) - before;
-    println!("\nidle running clone: {:.1} % of a core", used as f64 / start.elapsed().as_secs_f64());
+    most("idle running clone, of a core", used as f64 / start.elapsed().as_secs_f64(), " %", 4.0);
     Ok(())
 }

@@ -11,6 +11,7 @@ mod javascript_peer;
 mod javascript_programs;
 mod javascript_reading;
 mod machine;
+mod machine_peers;
 mod measure;
 mod moxie_programs;
 
@@ -20,12 +21,13 @@ use clap::Parser;
 
 use crate::bars::Bars;
 use crate::javascript_peer::Peers;
+use crate::machine::Part;
 
 /// Measures Oubliette beside its peers and prints a table
 #[derive(Parser, Debug)]
 struct Args {
     /// What to measure; everything when nothing is named
-    #[arg(value_parser = ["moxie", "javascript", "cells", "command", "machine"])]
+    #[arg(value_parser = ["moxie", "javascript", "cells", "command", "machine", "machine-clones", "machine-programs", "machine-memory"])]
     parts: Vec<String>,
     /// How often each program is run on each side
     #[arg(long, default_value_t = 5)]
@@ -89,10 +91,11 @@ fn main() -> anyhow::Result<()> {
     if wanted("command") {
         command::measure(&args.oubliette, args.rounds)?;
     }
-    if wanted("machine") {
-        let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share/oubliette"));
-        match args.data.or(home) {
-            Some(data) => machine::measure(&args.oubliette, &data, args.rounds)?,
+    let machines = [("machine-clones", Part::Clones), ("machine-programs", Part::Programs), ("machine-memory", Part::Memory)];
+    let machines: Vec<Part> = machines.into_iter().filter(|&(name, _)| wanted("machine") || wanted(name)).map(|(_, part)| part).collect();
+    if !machines.is_empty() {
+        match args.data.or_else(oubliette::data_folder) {
+            Some(data) => machine::measure(&machines, &args.oubliette, &data, args.rounds)?,
             None => eprintln!("machines are not measured: there is no data folder"),
         }
     }

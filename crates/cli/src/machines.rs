@@ -99,6 +99,11 @@ fn build(options: &Options, verbose: bool) -> Result<()> {
     Ok(result.map(drop)?)
 }
 
+/// Sees to it that there is any image: a program runs in whichever has its language.
+pub(crate) fn ensure_any_image() -> Result<()> {
+    if Image::installed(&resources::data()?).is_empty() { ensure_image("base") } else { Ok(()) }
+}
+
 /// Sees to it that there is an image: explains what is missing, and makes it if a person says so.
 pub(crate) fn ensure_image(name: &str) -> Result<()> {
     let folder = resources::data()?.join("images").join(name);

@@ -18,10 +18,7 @@ fn cache() -> PathBuf {
 
 /// The user's data folder for us: images and frozen machines.
 pub(crate) fn data() -> Result<PathBuf> {
-    variable("OUBLIETTE_DATA")
-        .or_else(|| variable("XDG_DATA_HOME").map(|folder| folder.join("oubliette")))
-        .or_else(|| variable("HOME").map(|folder| folder.join(".local/share/oubliette")))
-        .context("there is no home directory: name a data folder with OUBLIETTE_DATA")
+    oubliette::data_folder().context("there is no home directory: name a data folder with OUBLIETTE_DATA")
 }
 
 /// What a cell of this kind needs.

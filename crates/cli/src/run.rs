@@ -237,7 +237,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
         return deliver(args, outcome, &request);
     }
     if request.guest.kind() == CellKind::Machine {
-        crate::machines::ensure_image("base")?;
+        crate::machines::ensure_any_image()?;
     }
     let mut cell = request.open(&resources::for_kind(request.guest.kind())?)?;
     if args.record.is_some() {

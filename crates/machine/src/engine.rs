@@ -34,11 +34,11 @@ const FILES: Duration = Duration::from_secs(60);
 
 /// Where machines come from.
 pub trait Source: Send + Sync {
-    /// A running machine of at least so many bytes of memory.
+    /// A running machine of at least so many bytes of memory, from an image that has the language of this name if there is one.
     ///
     /// # Errors
     /// When there is none of that size, or it does not come up.
-    fn machine(&self, memory: u64) -> Result<Machine, Error>;
+    fn machine(&self, memory: u64, language: Option<&str>) -> Result<Machine, Error>;
 
     /// The bytes of memory that a machine for a language needs, where the source has machines of several sizes.
     fn least_memory(&self, language: &str) -> Option<u64> {
@@ -65,7 +65,7 @@ fn size_fits(template: &Template, memory: u64) -> Result<(), Error> {
 }
 
 impl Source for Arc<Template> {
-    fn machine(&self, memory: u64) -> Result<Machine, Error> {
+    fn machine(&self, memory: u64, _language: Option<&str>) -> Result<Machine, Error> {
         size_fits(self, memory)?;
         let machine = self.spawn()?;
         machine.watch(Watch::default())?;
@@ -74,7 +74,7 @@ impl Source for Arc<Template> {
 }
 
 impl Source for Pool {
-    fn machine(&self, memory: u64) -> Result<Machine, Error> {
+    fn machine(&self, memory: u64, _language: Option<&str>) -> Result<Machine, Error> {
         size_fits(self.template(), memory)?;
         self.take()
     }
@@ -242,12 +242,15 @@ impl MachineEngine {
         let (plan, file) = self.plan(program)?;
         // A language's need makes the machine larger, never the limit that was asked for.
         let need = plan.language.as_ref().filter(|_| !self.memory_asked).and_then(|name| self.source.least_memory(name));
-        let machine = self.source.machine(self.memory().max(need.unwrap_or(0)))?;
+        let machine = self.source.machine(self.memory().max(need.unwrap_or(0)), plan.language.as_deref())?;
         if let Some(language) = &plan.language
             && !machine.template().image().has_language(language)
         {
             let image = &machine.template().image().manifest().name;
-            return Err(Error::Language(format!("{language} is not in the image {image:?}; `oubliette image build` can add it")));
+            let name = language.to_lowercase();
+            return Err(Error::Language(format!(
+                "{language} is not in the image {image:?}; `oubliette image build '{name}'` makes one that has it"
+            )));
         }
         let deadline = Some(Instant::now() + FILES);
         let put = |name: &str, mode: u32, bytes: &[u8]| {

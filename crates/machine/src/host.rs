@@ -5,6 +5,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{MemfdFlags, SealFlags};
@@ -52,19 +54,62 @@ pub(crate) fn memory_file(name: &str, length: u64) -> Result<File, Error> {
 
 /// A memory file with the contents of a file, holes left out, that nobody can change any more.
 pub(crate) fn sealed_copy(name: &str, from: &Path) -> Result<File, Error> {
-    let failed = |error| Error::io(from.display().to_string(), error);
-    let mut source = File::open(from).map_err(failed)?;
-    let length = source.metadata().map_err(failed)?.len();
-    let target = memory_file(name, length)?;
-    copy_data(&mut source, &target, length).map_err(failed)?;
-    seal(&target)?;
-    Ok(target)
+    let copy = SealedCopy::begin(name, from)?;
+    copy.ready()?.try_clone().map_err(|error| Error::io("a memory file", error))
+}
+
+/// A memory file that is being filled with the contents of another file, and sealed when it is full.
+///
+/// It can be handed on at once; whoever reads it must wait for it to be [`ready`](Self::ready).
+#[derive(Debug)]
+pub(crate) struct SealedCopy {
+    file: File,
+    /// The thread that fills it, until somebody waited for it.
+    filling: Mutex<Option<JoinHandle<io::Result<()>>>>,
+    /// What came of it.
+    result: OnceLock<Result<(), String>>,
+}
+
+impl SealedCopy {
+    /// Begins to copy, from another thread.
+    pub(crate) fn begin(name: &str, from: &Path) -> Result<Self, Error> {
+        let failed = |error| Error::io(from.display().to_string(), error);
+        let mut source = File::open(from).map_err(failed)?;
+        let length = source.metadata().map_err(failed)?.len();
+        let file = memory_file(name, length)?;
+        let target = file.try_clone().map_err(failed)?;
+        let fill = move || {
+            copy_data(&mut source, &target, length)?;
+            seal(&target)
+        };
+        let filling = std::thread::Builder::new().name("oubliette-load".to_owned()).spawn(fill).map_err(failed)?;
+        Ok(Self { file, filling: Mutex::new(Some(filling)), result: OnceLock::new() })
+    }
+
+    /// The file, which may still be empty.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// The file once it is full and sealed.
+    ///
+    /// # Errors
+    /// What went wrong while it was filled, each time.
+    pub(crate) fn ready(&self) -> Result<&File, Error> {
+        // Held while one waits, so that the others wait too.
+        let mut filling = self.filling.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = self.result.get_or_init(|| match filling.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result.map_err(|error| error.to_string()),
+            Some(Err(_)) | None => Err("the thread that copies ended early".to_owned()),
+        });
+        result.as_ref().map(|()| &self.file).map_err(|text| Error::io("the frozen memory", io::Error::other(text.clone())))
+    }
 }
 
 /// Forbids every change to a memory file.
-pub(crate) fn seal(file: &File) -> Result<(), Error> {
+fn seal(file: &File) -> io::Result<()> {
     let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-    rustix::fs::fcntl_add_seals(file, seals).map_err(|error| Error::io("sealing a memory file", error.into()))
+    Ok(rustix::fs::fcntl_add_seals(file, seals)?)
 }
 
 /// Copies what is not a hole.
@@ -141,7 +186,7 @@ pub(crate) fn nameless(folder: &Path, bytes: &[u8]) -> Result<File, Error> {
 }
 
 /// Reads a whole pipe into a file from another thread, so that the writer is not held.
-pub(crate) fn drain_into(mut pipe: io::PipeReader, mut file: File) -> std::thread::JoinHandle<io::Result<u64>> {
+pub(crate) fn drain_into(mut pipe: io::PipeReader, mut file: File) -> JoinHandle<io::Result<u64>> {
     std::thread::spawn(move || {
         let mut bytes = vec![0; 1 << 20];
         let mut total = 0;

@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use wire::{JobLimits, Output, Program, User};
 
+use crate::Error;
+use crate::host::{self, SealedCopy};
 use crate::image::Image;
 use crate::machine::Machine;
 use crate::network::{self, Cable, Policy};
 use crate::qemu::{Accelerator, Boot, Confinement, Frame, Launch, Monitor, Ram};
 use crate::session::{Happening, Session};
 use crate::throttle::Throttle;
-use crate::{Error, host};
 
 /// How long a guest may take from nothing to its agent's first word.
 const BOOT: Duration = Duration::from_secs(240);
@@ -115,8 +116,8 @@ pub struct Template {
     frame: Frame,
     tsc_khz: u64,
     id: String,
-    /// The guest's memory, sealed.
-    ram: File,
+    /// The guest's memory, sealed; it is still being read while the first clone's QEMU starts.
+    ram: SealedCopy,
     /// The devices' state, sealed.
     state: File,
     /// Read-only disk files, from the lowest to the highest.
@@ -186,12 +187,11 @@ impl Template {
             }
         }
         drop(lock);
-        let state = host::sealed_copy("oubliette-state", &folder.join("state"))?;
         let open = |path: PathBuf| File::open(&path).map_err(|error| Error::io(path.display().to_string(), error));
         Ok(Arc::new(Self {
             config: config.clone(),
-            ram: host::sealed_copy("oubliette-memory", &folder.join("memory"))?,
-            state,
+            ram: SealedCopy::begin("oubliette-memory", &folder.join("memory"))?,
+            state: host::sealed_copy("oubliette-state", &folder.join("state"))?,
             disks: vec![open(image.root())?, open(folder.join("disk.qcow2"))?],
             overlay: fs::read(image.empty_overlay()).map_err(|error| Error::io("an empty overlay", error))?,
             image,
@@ -247,7 +247,7 @@ impl Template {
         let launch = Launch {
             qemu: &self.qemu,
             frame: &self.frame,
-            ram: Ram { file: dup(&self.ram)?, shared: false },
+            ram: Ram { file: dup(self.ram.file())?, shared: false },
             disks: self.disk_chain(&overlay)?,
             boot: None,
             state: Some(host::reopen(&self.state)?),
@@ -257,6 +257,8 @@ impl Template {
             durable: false,
         };
         let (mut monitor, agent) = Monitor::launch(launch)?;
+        // QEMU maps the memory while it starts, and looks into it when it is told to go on from the state.
+        self.ram.ready()?;
         monitor.thaw(false, STATE)?;
         Ok(Vm { session: Session::new(agent)?, throttle: None, monitor, overlay, cable })
     }
@@ -403,7 +405,8 @@ fn make(config: &Config, image: &Image, qemu: &Path, manifest: &Manifest, folder
     let (reader, writer) = io::pipe().map_err(failed)?;
     let state = host::drain_into(reader, File::create(work.path().join("state")).map_err(failed)?);
     monitor.freeze(writer.into(), false, STATE)?;
-    drop(monitor);
+    // Its memory and disk are read now: it must have written all it will.
+    monitor.kill();
     state.join().map_err(|_| Error::Qemu("the state was not written".to_owned()))?.map_err(failed)?;
     host::write_sparse(&ram, &work.path().join("memory")).map_err(failed)?;
     let text = toml::to_string(manifest).map_err(|error| Error::Qemu(error.to_string()))?;

@@ -323,14 +323,25 @@ fn a_hundred_sessions() {
         attack(&format!("session {session}: {line}"), |machine| {
             let command = Command::new(["bash", "-c", line]);
             let command = if root { command.as_root() } else { command };
-            let Ok(process) = machine.start(&command) else { return };
-            let deadline = Instant::now() + Duration::from_secs(8);
-            while let Ok(Some(happening)) = process.next(Some(deadline)) {
-                if matches!(happening, Happening::Exited(..)) {
-                    break;
-                }
-            }
+            let answer = match machine.start(&command) {
+                Ok(process) => answer(&process, Instant::now() + Duration::from_secs(8)),
+                Err(error) => error.to_string(),
+            };
+            // The record of a run: `--nocapture`.
+            eprintln!("{session:3} {} {line}: {answer}", if root { "root" } else { "user" });
         });
+    }
+}
+
+/// How a program ended, or what its client heard instead.
+fn answer(process: &machine::Process, deadline: Instant) -> String {
+    loop {
+        match process.next(Some(deadline)) {
+            Ok(Some(Happening::Exited(exit, _))) => return format!("{exit:?}"),
+            Ok(Some(_)) => {}
+            Ok(None) => return "still running, dropped".to_owned(),
+            Err(error) => return error.to_string(),
+        }
     }
 }
 

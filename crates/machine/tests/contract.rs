@@ -16,7 +16,7 @@ struct Machines;
 struct Absent;
 
 impl Source for Absent {
-    fn machine(&self, _memory: u64) -> Result<machine::Machine, machine::Error> {
+    fn machine(&self, _memory: u64, _language: Option<&str>) -> Result<machine::Machine, machine::Error> {
         Err(machine::Error::Unsupported("there is no image".to_owned()))
     }
 }

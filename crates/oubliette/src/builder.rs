@@ -92,6 +92,11 @@ impl<E: Kind> Builder<E> {
         self
     }
 
+    /// The options of this kind, for the methods that builders of that kind add.
+    pub(crate) fn options_mut(&mut self) -> &mut E::Options {
+        &mut self.options
+    }
+
     /// Sets the options of this kind.
     #[must_use]
     pub fn options(mut self, options: E::Options) -> Self {

@@ -19,6 +19,7 @@
 mod builder;
 mod clock;
 mod kind;
+mod machines;
 mod offers;
 mod receipt;
 mod recording;
@@ -32,6 +33,7 @@ pub use cell::{
     InterruptHandle, Limits, Offer, Operation, Outcome, Ref, Stop, Task, Ticket, TraceFrame, TransferError, Trap, TrapKind, Usage, Value,
 };
 pub use kind::CellKind;
+pub use machines::{MachineOptions, data_folder, machine};
 pub use offers::Standard;
 pub use receipt::{Hashed, Receipt, Verdict};
 pub use recording::{Ending, Recording, Replayed};

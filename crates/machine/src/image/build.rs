@@ -78,6 +78,7 @@ pub fn build(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Resul
     let catalogue = Catalogue::built_in()?;
     let languages = languages(catalogue, &options.sets, &options.add)?;
     let work = options.folder.join("work");
+    namespace::check().map_err(|error| Error::Build { step: "beginning".to_owned(), message: error.to_string() })?;
     fs::create_dir_all(&work).map_err(|error| Error::io("the image's folder", error))?;
     let plan = Plan { options, recipe, languages, work };
     let steps = plan.steps();
@@ -218,10 +219,11 @@ impl Plan<'_> {
     }
 
     fn packages(&self, names: &[&str], lines: &mut dyn FnMut(&str)) -> io::Result<()> {
-        // What an interrupted run left half done is finished first.
+        // What an interrupted run left half done is finished first. A file that a crash of the host cut short is no loss:
+        // the step is done again then, so nothing waits for the disk.
         let script = format!(
-            "dpkg --configure -a\napt-get update -q\napt-get -y -q -f install\n\
-             apt-get -y -q -o Acquire::Retries=3 --no-install-recommends install {}",
+            "apt='apt-get -y -q -o Acquire::Retries=3 -o Acquire::Languages=none -o Dpkg::Options::=--force-unsafe-io'\n\
+             dpkg --force-unsafe-io --configure -a\n$apt update\n$apt -f install\n$apt --no-install-recommends install {}",
             names.join(" ")
         );
         namespace::script_inside(&self.root(), &script, lines)

@@ -17,16 +17,19 @@ use crate::Error;
 /// Debian packages that making an image needs and that are not installed here.
 #[must_use]
 pub fn missing_packages() -> Vec<&'static str> {
-    const TOOLS: [(&str, &str); 5] = [
+    let mut tools = vec![
         ("mmdebstrap", "mmdebstrap"),
         ("mke2fs", "e2fsprogs"),
         ("qemu-img", "qemu-utils"),
         ("qemu-system-x86_64", "qemu-system-x86"),
         ("unshare", "util-linux"),
     ];
+    if !rustix::process::geteuid().is_root() {
+        tools.push(("newuidmap", "uidmap"));
+    }
     let folders = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
     let is_missing = |tool: &str| folders.iter().all(|folder| !Path::new(folder).join(tool).exists());
-    TOOLS.iter().filter(|(tool, _)| is_missing(tool)).map(|(_, package)| *package).collect()
+    tools.iter().filter(|(tool, _)| is_missing(tool)).map(|(_, package)| *package).collect()
 }
 
 /// What an image was made from; beside it on disk as `image.toml`.
@@ -63,6 +66,15 @@ impl Image {
         Ok(Self { folder: folder.to_owned(), manifest })
     }
 
+    /// All finished images in a data folder, by their names.
+    #[must_use]
+    pub fn installed(data: &Path) -> Vec<Self> {
+        let folders = fs::read_dir(data.join("images")).into_iter().flatten().flatten();
+        let mut images: Vec<Self> = folders.filter_map(|entry| Self::open(&entry.path()).ok()).collect();
+        images.sort_by(|a, b| a.folder.cmp(&b.folder));
+        images
+    }
+
     /// What it was made from.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
@@ -73,6 +85,12 @@ impl Image {
     #[must_use]
     pub fn has_language(&self, name: &str) -> bool {
         self.manifest.languages.iter().any(|language| language == name)
+    }
+
+    /// The name of its folder, by which a [`Config`](crate::Config) means it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     pub(crate) fn kernel(&self) -> PathBuf {

@@ -5,6 +5,19 @@ use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+/// Sees whether there are the identities that packages need: root's own, or subordinate ones.
+///
+/// # Errors
+/// What to do where there are none.
+pub(super) fn check() -> io::Result<()> {
+    script("exit 0", &[], &mut |_| {}).map_err(|error| {
+        let advice = "without root an image is made in a user name space with subordinate identities, and this user has none that work; \
+             as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 THE-USER (and, where user name spaces are \
+             forbidden, sysctl kernel.unprivileged_userns_clone=1)";
+        if rustix::process::geteuid().is_root() { error } else { io::Error::other(format!("{advice}\n{error}")) }
+    })
+}
+
 /// Runs a script with every identity at hand (user, group 0 and those below), its lines passed on as they come.
 ///
 /// # Errors

@@ -28,7 +28,8 @@ const COMPLAINTS: usize = 4096;
 /// A running QEMU. It dies with its handle, and with the process that started it.
 #[derive(Debug)]
 pub(crate) struct Monitor {
-    child: std::process::Child,
+    /// There until it is dropped.
+    child: Option<std::process::Child>,
     pid: rustix::process::Pid,
     control: Option<Control>,
     complaints: io::PipeReader,
@@ -50,7 +51,7 @@ impl Monitor {
         let child = spawn::spawn(command).map_err(|error| Error::io("starting QEMU", error))?;
         let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
         let pid = pid.ok_or_else(|| Error::Qemu("a process without a number".to_owned()))?;
-        let mut monitor = Self { child, pid, control: None, complaints };
+        let mut monitor = Self { child: Some(child), pid, control: None, complaints };
         match Control::open(qmp) {
             Ok(control) => monitor.control = Some(control),
             Err(error) => return Err(monitor.explain(&error)),
@@ -87,7 +88,7 @@ impl Monitor {
 
     /// How it ended, if it has.
     pub(crate) fn ended(&mut self) -> Option<String> {
-        match self.child.try_wait() {
+        match self.child.as_mut()?.try_wait() {
             Ok(None) => None,
             Ok(Some(status)) => Some(match (status.code(), status.signal()) {
                 (Some(code), _) => format!("status {code}"),
@@ -122,17 +123,21 @@ impl Monitor {
         })
     }
 
-    /// Ends it now.
+    /// Ends it now, and waits until it has.
     pub(crate) fn kill(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+        if let Some(child) = &mut self.child {
+            drop(child.kill());
+            drop(child.wait());
+        }
     }
 }
 
 impl Drop for Monitor {
     fn drop(&mut self) {
         // There is nothing in it that would have to be saved, and it may be hanging.
-        self.kill();
+        if let Some(child) = self.child.take() {
+            spawn::end(child);
+        }
     }
 }
 
