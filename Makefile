@@ -8,7 +8,7 @@ LINTED := $(addprefix -p oubliette-,cell memory moxie javascript wasm ruby machi
 # A checkout of the C compiler's execution tests, of test262, and so on, for `make conformance`.
 SUITE ?=
 
-.PHONY: all demo test test-all check fuzz bench conformance setup clean help
+.PHONY: all demo test test-all check fuzz bench conformance portable setup clean help
 
 help:
 	@echo 'make demo         one program in each kind of cell'
@@ -18,6 +18,7 @@ help:
 	@echo 'make bench        us and our peers, side by side (about 10 minutes)'
 	@echo 'make fuzz         the fuzzers, a minute each (FUZZ_SECONDS=60); docs/fuzzing.md'
 	@echo 'make conformance  long suites: SUITE=name FOLDER=path; docs/conformance.md'
+	@echo 'make portable     the JavaScript cell as WebAssembly, under node'
 	@echo 'make setup        says which system packages are missing, installs them when it may'
 
 all: demo test
@@ -53,6 +54,11 @@ fuzz: setup
 
 conformance: setup
 	scripts/conformance.sh $(SUITE) $(FOLDER)
+
+# Needs the target: rustup target add wasm32-unknown-unknown.
+portable:
+	$(CARGO) build --release --target wasm32-unknown-unknown -p oubliette-javascript --example portable
+	node scripts/portable.mjs $(or $(CARGO_TARGET_DIR),target)/wasm32-unknown-unknown/release/examples/portable.wasm crates/javascript/tests/cases
 
 clean:
 	$(CARGO) clean

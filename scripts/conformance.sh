@@ -14,6 +14,8 @@ if [ -z "$suite" ] || [ -z "$folder" ]; then
 	            then test/annexB apart; ONLY=prefix takes the files whose path begins so
 	  ruby-spec a checkout of ruby/spec, with one of ruby/mspec beside it (or where MSPEC says): language and core in boxes;
 	            ONLY=core/array takes one folder
+	  packages  a folder with a package.json and programs that use its packages (scripts/packages, say), in the JavaScript
+	            cell and in node; ONLY=name takes one program
 	USAGE
 	exit 2
 fi
@@ -25,6 +27,10 @@ test262)
 	}
 	run
 	case ${ONLY:-annexB} in annexB*) run --tops annexB ;; esac
+	;;
+packages)
+	$cargo build --release -p oubliette-cli
+	exec scripts/packages.sh "$folder" "${CARGO_TARGET_DIR:-target}/release/oubliette" ${ONLY:+"$ONLY"}
 	;;
 ruby-spec)
 	for mspec in "${MSPEC:-}" "$folder/../mspec" "$folder/../ruby+mspec"; do

@@ -7,6 +7,8 @@ seconds=${FUZZ_SECONDS:-60}
 seed=${FUZZ_SEED:-$(date +%s)}
 echo "moxie: interpreter and compiled code in lock-step, $seconds s from seed $seed"
 $cargo run --release -p oubliette-moxie --example lockstep -- "$seconds" "$seed"
+echo "javascript: hostile programs and damaged snapshots, $seconds s from seed $seed"
+$cargo run --release -p oubliette-javascript --example hostile -- "$seconds" "$seed"
 echo "wasm: guests that call their imports with anything, $seconds s from seed $seed"
 $cargo run --release -p oubliette-wasm --example boundary -- "$seconds" "$seed"
 if command -v npm >/dev/null; then

@@ -509,10 +509,12 @@ macro_rules! for_each_instruction {
             Closure A [function] 1;
             /// R[a] = arguments object (unmapped: strict or non-simple parameters); unless b is 0, also R[b] = array of the arguments from number c on
             CreateArguments ABC [] 1;
-            /// R[a] = mapped arguments object. First put every parameter register's value in a box *in that register* (NewBoxOf p, p; a later duplicate name owns the mapping: leave the earlier unboxed); parameters number 0.. whose register holds a box are mapped
-            CreateMappedArguments A [] 1;
+            /// R[a] = mapped arguments object. First put every parameter register's value in a box *in that register* (NewBoxOf p, p; a later duplicate name owns the mapping: leave the earlier unboxed); parameters number 0.. whose register holds a box are mapped; b and c as with CreateArguments
+            CreateMappedArguments ABC [] 1;
             /// R[a] = array of the arguments from number b on
             Rest AB [] 1;
+            /// R[a] = new array of the elements of array R[b] from number `word` on
+            ArrayTail AB [word] 1;
             /// Class: R[a] = constructor (function `word`, captured as by Closure), R[a+1] = prototype; R[b] = heritage, "uninitialised" if there is none
             NewClass AB [function] 1;
             /// Class R[a] runs function R[b] on each new instance (fields, private methods)
@@ -712,6 +714,10 @@ pub enum Capture {
     Register(u8),
     /// The maker's own capture of this number.
     Outer(u16),
+    /// An element of the array in the box in this register: names that a direct eval sees.
+    RegisterElement(u8, u32),
+    /// An element of the array in the box that is the maker's own capture of this number: likewise.
+    OuterElement(u16, u32),
 }
 
 /// A variable that a direct eval can see.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use cell::{
-    Argument, Bounds, Collected, Console, Engine, Error, Event, GuestError, Keeps, Meter, Operation, Ref, Reply, Resolved, Shape, Stop,
-    Target, Task, Ticket, TraceFrame, Trap, TrapKind, Unsupported,
+    Argument, Bounds, Collected, Console, Engine, Error, Event, GuestError, HatchCall, Keeps, Meter, Operation, Ref, Reply, Resolved,
+    Shape, Stop, Target, Task, Ticket, TraceFrame, Trap, TrapKind, Unsupported,
 };
 
 use crate::bytecode::FUEL_SCHEDULE;
@@ -16,7 +16,7 @@ use crate::library::Helper;
 use crate::options::Options;
 use crate::session::{End, Session};
 use crate::syntax::{self, Goal};
-use crate::transfer::{copy_out, guest_error, host_function, host_object, take_in};
+use crate::transfer::{NO_ROOM, copy_out, guest_error, host_function, host_object, take_in};
 use crate::value::Value;
 use crate::vm::{Realm, Vm};
 
@@ -42,6 +42,8 @@ pub struct JavaScript {
     pub(crate) waiting: Vec<u32>,
     pub(crate) turn: Turn,
     pub(crate) options: Options,
+    /// The call that was made gives an object back: its reply is nothing to the guest.
+    releasing: bool,
     value: Option<Argument>,
     shown: Option<String>,
     trace: Vec<TraceFrame>,
@@ -91,6 +93,12 @@ impl JavaScript {
         self.session.overwrite(at, bytes);
     }
 
+    /// A copy of guest memory as far as it is in use: for tests that aim at something in it.
+    #[doc(hidden)]
+    pub fn memory(&self) -> Vec<u8> {
+        self.session.freeze().bytes
+    }
+
     /// Bytes of guest memory in use.
     pub fn memory_used(&self) -> u64 {
         u64::from(self.session.used())
@@ -104,6 +112,7 @@ impl JavaScript {
             waiting: Vec::new(),
             turn: Turn::Open,
             options: Options::default(),
+            releasing: false,
             value: None,
             shown: None,
             trace: Vec::new(),
@@ -120,8 +129,8 @@ impl JavaScript {
                 self.abandon();
                 Event::Stop(Stop::OutputFull)
             }
-            End::Pause(Pause::Host) => match self.session.host.call.take() {
-                Some(call) => Event::Call(call),
+            End::Pause(Pause::Host) => match self.session.host.call.take().map(Event::Call).or_else(|| self.release_next()) {
+                Some(event) => event,
                 None => Event::Stop(Stop::Trapped(Trap::new(TrapKind::Internal, "a host call without a call"))),
             },
             _ => Event::Stop(Stop::Trapped(Trap::new(TrapKind::Corrupt, "guest memory holds what the engine never wrote"))),
@@ -144,16 +153,44 @@ impl JavaScript {
         Event::Stop(Stop::Raised(error))
     }
 
+    /// Takes a value out, after a collection if reading it needs room; `Err` if there is still none.
+    fn take_out(&mut self, value: Value) -> Result<Option<Argument>, ()> {
+        self.session.with(|vm| {
+            let copy = |vm: &mut Vm<'_>| copy_out(vm, value, 0, &mut (1 << 20));
+            let mut out = copy(vm);
+            if out.as_ref().is_err_and(|what| what == NO_ROOM) {
+                // Safe in the guest meanwhile.
+                vm.set_realm(Realm::TURN, value);
+                if vm.collect().is_ok() {
+                    vm.heap.raise_threshold(4096);
+                    out = copy(vm);
+                }
+            }
+            match out {
+                Err(what) if what == NO_ROOM => Err(()),
+                out => Ok(out.ok()),
+            }
+        })
+    }
+
     fn finished(&mut self, value: Value) -> Event {
         let show = self.options.show;
-        (self.value, self.shown) = match immediate(value) {
-            Some(copy) if !show => (copy, None),
-            _ => self.session.with(|vm| {
-                let mut nodes = 1 << 20;
-                let copy = if value.is_undefined() { None } else { copy_out(vm, value, 0, &mut nodes).ok() };
-                (copy, show.then(|| crate::library::inspect::show(vm, value)).flatten())
-            }),
-        };
+        match immediate(value) {
+            Some(copy) if !show => (self.value, self.shown) = (copy, None),
+            _ => {
+                self.value = None;
+                if !value.is_undefined() {
+                    match self.take_out(value) {
+                        Ok(value) => self.value = value,
+                        Err(()) => {
+                            self.abandon();
+                            return Event::Stop(Stop::OutOfMemory);
+                        }
+                    }
+                }
+                self.shown = if show { self.session.with(|vm| crate::library::inspect::show(vm, value)) } else { None };
+            }
+        }
         self.turn = Turn::Open;
         self.session.set_realm(Realm::TURN, Value::UNDEFINED);
         Event::Stop(Stop::Finished(0))
@@ -201,7 +238,22 @@ impl JavaScript {
         end
     }
 
+    /// The next object to give back to the host.
+    fn release_next(&mut self) -> Option<Event> {
+        let reference = self.session.host.releases.pop()?;
+        self.releasing = true;
+        Some(Event::Call(HatchCall {
+            target: Target::Object(reference),
+            operation: Operation::Release,
+            arguments: Vec::new(),
+            block: None,
+        }))
+    }
+
     fn go_on(&mut self, meter: &mut Meter) -> Event {
+        if let Some(event) = self.release_next() {
+            return event;
+        }
         let event = self.turn(meter);
         self.peak = self.peak.max(u64::from(self.session.used()));
         event
@@ -342,7 +394,9 @@ impl Engine for JavaScript {
     }
 
     fn resume(&mut self, reply: Reply, meter: &mut Meter) -> Event {
-        self.session.host.reply = Some(reply);
+        if !std::mem::take(&mut self.releasing) {
+            self.session.host.reply = Some(reply);
+        }
         self.go_on(meter)
     }
 

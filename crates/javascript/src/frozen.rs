@@ -38,6 +38,7 @@ struct HostState {
     kept: Option<Vec<u8>>,
     /// Microseconds that timers skipped.
     skipped: u64,
+    timing: crate::vm::Timing,
 }
 
 /// The saved form of everything but the memory's bytes.
@@ -83,6 +84,7 @@ impl Frozen {
                 output: host.output.clone(),
                 kept: host.kept.clone(),
                 skipped: host.skipped,
+                timing: host.timing,
             },
         }
     }
@@ -116,6 +118,7 @@ impl Snapshot for Frozen {
         host.output = state.output;
         host.kept = state.kept;
         host.skipped = state.skipped;
+        host.timing = state.timing;
         Ok(engine)
     }
 

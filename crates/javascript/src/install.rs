@@ -9,6 +9,11 @@ use crate::heap::{Kind, Result, Signal, atoms};
 use crate::value::Value;
 use crate::vm::{Vm, code, unit};
 
+/// The box is the maker's own capture.
+pub(crate) const BOX_OUTER: u64 = 1 << 16;
+/// The box is an element of an array.
+pub(crate) const BOX_ELEMENT: u64 = 1 << 17;
+
 impl<'a> Vm<'a> {
     fn text_string(&mut self, list: &Unit, text: Text) -> Result<u32> {
         self.heap.string_wtf8(list.bytes(text))
@@ -75,7 +80,7 @@ impl<'a> Vm<'a> {
                     let at = cell + 8 + i as u32 * 24;
                     self.heap.set_value(at, Value::string(text));
                     self.heap.set_value(at + 8, Value::int(name.kind as i32));
-                    self.heap.set_value(at + 16, Value::int(capture_word(name.place) as i32));
+                    self.heap.set_value(at + 16, Value::number(capture_word(name.place) as f64));
                 }
                 Value::object(cell)
             }
@@ -133,7 +138,7 @@ impl<'a> Vm<'a> {
                 self.heap.set_value(values + 8 + i as u32 * 8, value);
             }
             self.place_constants(list, function, words + 8, values);
-            let captures = self.raw_words(list.captures[part(function.captures)].iter().map(|&c| [capture_word(c)]))?;
+            let captures = self.raw_words(list.captures[part(function.captures)].iter().map(|&c| [capture_word(c) as u32]))?;
             let handlers =
                 self.raw_words(list.handlers[part(function.handlers)].iter().map(|h| [h.start, h.end, h.target, u32::from(h.register)]))?;
             let positions = self.raw_words(list.positions[part(function.positions)].iter().map(|p| [p.word, p.offset]))?;
@@ -158,9 +163,13 @@ impl<'a> Vm<'a> {
     }
 }
 
-fn capture_word(capture: Capture) -> u32 {
+/// Where a box comes from, as a number: [`BOX_OUTER`] tells captures from registers; behind [`BOX_ELEMENT`] stands one more
+/// than the number of an element of the array in that box.
+fn capture_word(capture: Capture) -> u64 {
     match capture {
-        Capture::Register(r) => u32::from(r),
-        Capture::Outer(n) => 0x1_0000 | u32::from(n),
+        Capture::Register(r) => u64::from(r),
+        Capture::Outer(n) => BOX_OUTER | u64::from(n),
+        Capture::RegisterElement(r, index) => u64::from(r) | (u64::from(index) + 1) * BOX_ELEMENT,
+        Capture::OuterElement(n, index) => BOX_OUTER | u64::from(n) | (u64::from(index) + 1) * BOX_ELEMENT,
     }
 }

@@ -471,6 +471,9 @@ fn drive(vm: &mut Vm<'_>, meter: &mut Meter) -> End {
                 if let Err(halt) = settled {
                     return End::Halt(halt);
                 }
+                if !vm.host.releases.is_empty() {
+                    return End::Pause(Pause::Host);
+                }
             }
             // A native asked for more than the meter holds.
             Exit::Pause(Pause::Fuel) => return End::Halt(Halt::OutOfFuel),

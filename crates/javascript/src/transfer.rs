@@ -1,5 +1,7 @@
 //! What crosses the hatch, both ways, and the functions and objects that reach through it.
 
+use std::collections::BTreeSet;
+
 use cell::{Argument, GuestError, HatchCall, IndexMap, Operation, Ref, Reply, Target, TraceFrame};
 
 use crate::heap::shape::attribute;
@@ -56,15 +58,56 @@ impl crate::vm::Host {
     /// The number of something to ask of the host.
     pub(crate) fn target(&mut self, target: Target, operation: Operation) -> u32 {
         let wanted = (target, operation);
-        let at = self.targets.iter().position(|known| *known == wanted).unwrap_or_else(|| {
-            self.targets.push(wanted);
-            self.targets.len() - 1
-        });
+        let known = self.targets.iter().position(|known| *known == wanted);
+        let free = || self.targets.iter().position(|known| *known == NO_TARGET);
+        let at = match known.or_else(free) {
+            Some(at) => {
+                self.targets[at] = wanted;
+                at
+            }
+            None => {
+                self.targets.push(wanted);
+                self.targets.len() - 1
+            }
+        };
         at as u32
     }
 }
 
+/// What stands in the place of a target that nothing refers to any more.
+const NO_TARGET: (Target, Operation) = (Target::Offer(String::new()), Operation::Release);
+
 impl Vm<'_> {
+    /// Finds the lent objects that the collection just made has not met under any of their numbers. They are given back soon.
+    pub(crate) fn find_releases(&mut self) {
+        if self.host.reply.is_some() {
+            // A reply may lend one of them again.
+            return;
+        }
+        let met = |number: usize| self.heap.hosts.get(number >> 6).is_some_and(|word| word & 1 << (number & 63) != 0);
+        let mut kept = BTreeSet::new();
+        let mut dead = Vec::new();
+        for (number, (target, _)) in self.host.targets.iter().enumerate() {
+            match target {
+                Target::Object(reference) if met(number) => {
+                    kept.insert(*reference);
+                }
+                Target::Object(_) => dead.push(number),
+                Target::Offer(_) => {}
+            }
+        }
+        for number in dead {
+            if let Target::Object(reference) = self.host.targets[number].0
+                && !kept.contains(&reference)
+            {
+                self.host.targets[number] = NO_TARGET;
+                if !self.host.releases.contains(&reference) {
+                    self.host.releases.push(reference);
+                }
+            }
+        }
+    }
+
     /// A call of a host function: asks for it, and takes the reply when the instruction runs again.
     pub(crate) fn call_host(&mut self, cell: u32, arguments: Arguments) -> Guest<Value> {
         self.ask(|vm| {
@@ -240,6 +283,9 @@ impl Vm<'_> {
     }
 }
 
+/// What cannot cross because the guest's memory is full.
+pub(crate) const NO_ROOM: &str = "a value that there is no room to read";
+
 /// Copies a value out: plain data by copy, functions as handles; the class of what is neither.
 pub(crate) fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, nodes: &mut u32) -> Result<Argument, String> {
     *nodes = nodes.checked_sub(1).ok_or("a value of this size")?;
@@ -257,7 +303,7 @@ pub(crate) fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, nodes: &mut u3
         return Ok(Argument::Value(if safe { cell::Value::integer(n as i64) } else { cell::Value::Float(n) }));
     }
     if value.is_string() {
-        let units = vm.heap.units(value.payload()).map_err(|_| "this text")?;
+        let units = vm.heap.units(value.payload()).map_err(|_| NO_ROOM)?;
         return String::from_utf16(&units)
             .map(|text| Argument::Value(cell::Value::Text(text)))
             .map_err(|_| "text with a lone surrogate".into());
@@ -313,7 +359,7 @@ pub(crate) fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, nodes: &mut u3
                 }
                 let crate::heap::object::Own::Data { address, .. } = vm.heap.own(object, key) else { continue };
                 let item = vm.heap.value(address);
-                names.push(vm.key_text(key).map_err(|_| "this key")?);
+                names.push(vm.key_text(key).map_err(|_| NO_ROOM)?);
                 items.push(copy_out(vm, item, depth + 1, nodes)?);
             }
             if whole(&items) {
@@ -325,6 +371,10 @@ pub(crate) fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, nodes: &mut u3
                 return Ok(Argument::Value(cell::Value::Map(map)));
             }
             Ok(Argument::Map(names.into_iter().zip(items).collect()))
+        }
+        Kind::TypedArray | Kind::ArrayBuffer => {
+            let bytes = crate::library::typed::bytes_of(vm, value).ok_or("a detached buffer")?;
+            Ok(Argument::Value(cell::Value::Bytes(bytes)))
         }
         Kind::Error => Ok(Argument::Value(cell::Value::Text(vm.describe_error(value)))),
         kind => Err(format!("an object of kind {kind:?}")),
@@ -387,11 +437,7 @@ fn take_value(vm: &mut Vm<'_>, value: &cell::Value, depth: u32) -> Guest<Value> 
             _ => Value::bigint(vm.heap.bigint(n)?),
         },
         cell::Value::Text(text) => Value::string(vm.heap.string(text)?),
-        cell::Value::Bytes(bytes) => {
-            // As an array of numbers, until typed arrays are there.
-            let values: Vec<Value> = bytes.iter().map(|&b| Value::int(i32::from(b))).collect();
-            Value::object(vm.array_of(&values)?)
-        }
+        cell::Value::Bytes(bytes) => crate::library::typed::of_bytes(vm, bytes)?,
         cell::Value::List(items) => {
             let mut values = Vec::with_capacity(items.len());
             for item in items {

@@ -34,7 +34,7 @@ realm! {
     REGISTRIES
     THROW_TYPE_ERROR ARRAY_VALUES_CHECK EXCEPTION OUT_OF_MEMORY_ERROR NATIVE_OBJECTS JOBS SYMBOL_REGISTRY HANDLES MODULES OFFERS
     TIMERS CONSOLE TURN REJECTIONS SCRATCH LIBRARY_CACHE STACK_CELL ITERATOR_RESULT_SHAPE
-    ENDED ENDED_AS
+    ENDED ENDED_AS LAST_MATCH
 }
 
 /// First byte after the realm slots.
@@ -163,6 +163,14 @@ pub(crate) struct Saved {
     pub(crate) random: u64,
 }
 
+/// What the time of timers follows from.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Timing {
+    pub(crate) due: u64,
+    pub(crate) ran: u64,
+    pub(crate) read: u64,
+}
+
 /// The host's side of a run.
 #[derive(Default)]
 pub(crate) struct Host {
@@ -175,6 +183,8 @@ pub(crate) struct Host {
     pub(crate) reply: Option<cell::Reply>,
     /// What the guest can ask of the outside, by the number in their host object.
     pub(crate) targets: Vec<(cell::Target, cell::Operation)>,
+    /// Objects lent to the guest that it has collected: to be given back.
+    pub(crate) releases: Vec<cell::Ref>,
     /// Objects of the guest's that the host holds: their places in the HANDLES list.
     pub(crate) handles: cell::RefTable<u32>,
     /// Places of that list that are free again.
@@ -191,6 +201,9 @@ pub(crate) struct Host {
     pub(crate) typescript: bool,
     /// Microseconds that timers skipped.
     pub(crate) skipped: u64,
+    /// When the last timer was due and when it ran, and the latest time that the guest has read, in microseconds since the
+    /// cell began.
+    pub(crate) timing: Timing,
     pub(crate) inputs: Vec<cell::Input>,
     /// The state that an earlier run left.
     pub(crate) state: Option<std::sync::Arc<[u8]>>,

@@ -85,6 +85,19 @@ fn every_program_prints_what_it_should() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+#[test]
+fn programs_larger_than_people_write_run() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/limits/large.js");
+    let limits = Limits { wall: cell::Bound::Unlimited, ..Limits::default().memory(256 << 20).fuel(4_000_000_000) };
+    let mut cell = Cell::new(JavaScript::new(256 << 20).expect("room"), limits, None).expect("a cell");
+    let found = text(&cell.execute(&task(&path)).expect("runs"));
+    let expected = std::fs::read_to_string(path.with_extension("out")).expect("what it should print");
+    for (found, expected) in found.lines().zip(expected.lines()) {
+        assert_eq!(found, expected);
+    }
+    assert_eq!(found.lines().count(), expected.lines().count(), "{found}");
+}
+
 /// Runs a program in pieces of `step` units of fuel, each time in a cell frozen and spawned anew, if `freeze`.
 fn in_steps(path: &Path, step: u64, freeze: bool) -> (Stop, Option<u64>, String) {
     let mut cell = cell(64 << 20);

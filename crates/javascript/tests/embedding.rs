@@ -55,6 +55,7 @@ fn plain_values_cross_as_what_they_are() {
         ("1.5", 1.5.into()),
         ("'é\\u{1F600}'", "é😀".into()),
         ("10n ** 30n", IBig::from(10).pow(30).into()),
+        ("new Uint8Array([1, 2, 255])", Value::Bytes(vec![1, 2, 255])),
         (
             "[1, [2], {a: 'b'}]",
             Value::List(vec![1.into(), Value::List(vec![2.into()]), Value::Map([("a".to_owned(), "b".into())].into_iter().collect())]),
@@ -71,6 +72,47 @@ fn plain_values_cross_as_what_they_are() {
 
 struct Shop {
     sold: i64,
+}
+
+/// Counts how many of it live.
+struct Counted(Arc<Mutex<i64>>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        *self.0.lock().expect("unpoisoned") -= 1;
+    }
+}
+
+impl HostObject for Counted {
+    fn class(&self) -> &str {
+        "Counted"
+    }
+    fn call(&mut self, _: &str, call: &mut Call<'_>) -> HostResult {
+        *self.0.lock().expect("unpoisoned") += 1;
+        call.lend(Offer::object(Counted(Arc::clone(&self.0))))
+    }
+    fn methods(&self) -> Vec<String> {
+        vec!["more".to_owned()]
+    }
+}
+
+#[test]
+fn what_was_lent_is_given_back_when_the_guest_has_collected_it() {
+    let living = Arc::new(Mutex::new(1));
+    let mut cell = cell();
+    cell.offer("root", Offer::object(Counted(Arc::clone(&living)))).expect("offered");
+    eval(&mut cell, "globalThis.kept = [root.more(), root.more().more()]; let method = root.more().more; 0");
+    let before = *living.lock().expect("unpoisoned");
+    assert_eq!(before, 5);
+    // Garbage enough for many collections; what is kept, by itself or by a method of its, stays.
+    eval(
+        &mut cell,
+        "for (let i = 0; i < 300; i++) root.more(); let junk; for (let i = 0; i < 1e5; i++) junk = [i, { i }]; kept[0].more() && method() && 0",
+    );
+    let after = *living.lock().expect("unpoisoned");
+    assert!((3..60).contains(&after), "{after} objects live");
+    drop(cell);
+    assert_eq!(*living.lock().expect("unpoisoned"), 0);
 }
 
 impl HostObject for Shop {
@@ -261,6 +303,17 @@ fn a_host_clock_and_host_randomness_are_used_where_offered() {
     let first = eval(&mut plain, "[Date.now(), Math.random(), new Date().getFullYear()].join()");
     assert_eq!(eval(&mut cell(), "[Date.now(), Math.random(), new Date().getFullYear()].join()"), first, "the same in every cell");
     let mut cell = cell();
+    let mut asked = 0u8;
+    cell.offer_function(cell::RANDOM, move |call| {
+        asked += 1;
+        let length = call.value(0)?.as_i64().unwrap_or(0) as usize;
+        Ok(Value::Bytes(vec![if asked > 2 { 7 } else { 128 }; length]).into())
+    })
+    .expect("offered");
+    assert_eq!(eval(&mut cell, "Math.random()"), Some(((0x8080_8080_8080_8080u64 >> 11) as f64 / 9_007_199_254_740_992.0).into()));
+    assert_eq!(eval(&mut cell, "Math.random() > 0.5 && Math.random() < 0.1"), Some(true.into()));
+    assert_eq!(eval(&mut cell, "crypto.getRandomValues(new Uint16Array(5)).join()"), Some("1799,1799,1799,1799,1799".into()));
+    assert_eq!(eval(&mut cell, "crypto.randomUUID()"), Some("07070707-0707-4707-8707-070707070707".into()));
     cell.offer_function(cell::CLOCK, |_| Ok(1_000_000_000_000_000_000i64.into())).expect("offered");
     assert_eq!(eval(&mut cell, "Date.now()"), Some(1_000_000_000_000i64.into()));
     assert_eq!(eval(&mut cell, "new Date().toISOString()"), Some("2001-09-09T01:46:40.000Z".into()));

@@ -91,6 +91,71 @@ fn a_corrupted_heap_harms_its_own_cell_only() {
     }
 }
 
+/// Words that a corrupted heap may hold where something else is expected.
+fn evil(random: &mut Random, used: u64) -> u32 {
+    match random.below(7) {
+        0 => random.next() as u32,
+        1 => random.below(used) as u32 & !15,
+        2 => u32::MAX,
+        3 => random.below(300) as u32,
+        4 => 1 << random.below(32),
+        5 => 1 << 31 | random.below(1 << 18) as u32 & !15,
+        _ => used as u32 - random.below(64) as u32,
+    }
+}
+
+/// Overwrites words of cells, as many of the rare kinds as of the common ones: headers and the fields behind them. Sometimes
+/// the stack's words instead.
+fn corrupt(cell: &mut Cell<JavaScript>, random: &mut Random) {
+    let memory = cell.engine().memory();
+    let used = memory.len() as u64;
+    let mut kinds: std::collections::BTreeMap<u8, Vec<u64>> = std::collections::BTreeMap::new();
+    // A cell begins where the kind is small and the size, in sixteen bytes, is not nothing and fits.
+    for at in (0..memory.len() as u64 - 16).step_by(16) {
+        let header = &memory[at as usize..at as usize + 8];
+        let size = u64::from(u16::from_le_bytes([header[2], header[3]]));
+        if header[0] < 64 && header[1] < 128 && size > 0 && (size == 0xffff || at + size * 16 <= used) {
+            kinds.entry(header[0]).or_default().push(at);
+        }
+    }
+    let kinds: Vec<Vec<u64>> = kinds.into_values().collect();
+    for _ in 0..=random.below(8) {
+        let places = &kinds[random.below(kinds.len() as u64) as usize];
+        let start = places[random.below(places.len() as u64) as usize];
+        let at = start + random.below(12) * 4;
+        let word = evil(random, used);
+        cell.engine().overwrite(at, &word.to_le_bytes());
+    }
+}
+
+#[test]
+fn cells_of_every_kind_may_be_corrupted_in_mid_run_and_in_snapshots() {
+    for seed in 1..=150u64 {
+        let mut random = Random(seed.wrapping_mul(0xd134_2543_de82_ef95) | 1);
+        let mut cell = cell(1 << 20, 5_000 + random.below(80_000));
+        let mut outcome = cell.execute(&Task::program("busy.js", BUSY.as_bytes())).expect("runs");
+        for round in 0..6 {
+            if outcome.stop != Stop::OutOfFuel {
+                break;
+            }
+            corrupt(&mut cell, &mut random);
+            if (seed + round) % 3 == 0 {
+                let mut saved = Vec::new();
+                cell.snapshot().expect("freezes").save(&mut saved).expect("saves");
+                cell = cell::CellSnapshot::<JavaScript>::load(&mut saved.as_slice()).expect("loads").spawn(None).expect("spawns");
+            }
+            cell.refuel(60_000);
+            outcome = match cell.run() {
+                Ok(outcome) => outcome,
+                Err(_) => break,
+            };
+            if let Stop::Trapped(trap) = &outcome.stop {
+                assert_ne!(trap.kind, TrapKind::Internal, "seed {seed}: {}", trap.message);
+            }
+        }
+    }
+}
+
 #[test]
 fn nests_and_floods_of_source_end_cleanly() {
     const DEEP: usize = 100_000;
@@ -183,6 +248,137 @@ fn a_refusal_of_memory_anywhere_leaves_a_cell_that_works_or_is_dead() {
             }
             Err(error) => assert!(matches!(error, cell::Error::Dead(_)), "{error}"),
         }
+    }
+}
+
+/// Programs that allocate each in their own way.
+const GREEDY: &[&str] = &[
+    "class A { #p = 1; get p() { return this.#p } } let k = []; for (let i = 0; i < 60; i++) k.push(new A(), { i, ['n' + i]: i }); k.map(x => x.p).join()",
+    "const m = new Map(), s = new Set(); for (let i = 0; i < 40; i++) { m.set('k' + i, { i }); s.add(i * 1.5) } [...m].length + [...s].length",
+    "let t = ''; for (let i = 0; i < 60; i++) t += 'part' + i; t.split('t').map(x => x.toUpperCase()).join('-').replace(/P(A)R/g, (a, b) => b + a)",
+    "function* g(n) { for (let i = 0; i < n; i++) yield [i, { i }] } (async () => { for (const [a, b] of g(20)) await b; return Object.fromEntries(g(9)) })()",
+    "JSON.stringify(JSON.parse(JSON.stringify({ a: [1, 2, { b: 'c'.repeat(50) }], d: { e: [[[]]] } })), null, 2).length",
+    "const { a, ...r } = { a: 1, b: [2], c: '3' }; try { null.x } catch (e) { e.stack } [...'abc'].sort((x, y) => x < y ? 1 : -1); structuredClone({ a, r, d: new Date(0) })",
+    "let b = new Uint8Array(300).fill(7); new Float64Array(b.buffer.slice(0, 80)).map(x => x + 1).length + (2n ** 300n).toString().length + `${[1.5, b.length]}`",
+    "const p = new Proxy({ x: 1 }, { get: (t, k, r) => Reflect.get(t, k, r) }); Reflect.ownKeys(p).length + p.x + eval('(function (a, b = 2, ...c) { return arguments.length + c.length })(1, 2, 3)')",
+    "let t = ''; for (let i = 0; i < 30; i++) { t += 'x'.concat(...['a' + i, 'b']) + String.fromCharCode(...[97 + i % 9, 98]) + new Array(...[[i], 2]).length + [].concat(...[[1], [2]]).length + eval(...['i + 1', i]) } t",
+    "console.log({ a: [1, 'x', new Map([[1, { z: 1 }]])], e: new TypeError('e') }, [1, , 3], Symbol('s')); new Function('a', 'return a * 2')(4) + new RegExp('(?<n>a+)|b', 'gu').exec('xaab').groups.n",
+];
+
+#[test]
+fn memory_may_run_out_at_any_allocation() {
+    for (number, text) in GREEDY.iter().enumerate() {
+        let mut free = cell(4 << 20, 50_000_000);
+        let start = free.engine().memory_used();
+        let whole = free.execute(&Task::program("greedy.js", text.as_bytes())).expect("runs");
+        assert!(matches!(whole.stop, Stop::Finished(0)), "{text}: {:?}", whole.stop);
+        // What reading the text takes is not in the peak.
+        let end = whole.usage.memory_peak + (64 << 10);
+        // A cell is sixteen bytes at least: caps little further apart fail, or collect, at one allocation after another.
+        let mut kinds = [0u32; 3];
+        let mut cap = start + 4096;
+        while cap < end {
+            let mut cell = cell(cap, 50_000_000);
+            let outcome = cell.execute(&Task::program("greedy.js", text.as_bytes())).expect("runs");
+            assert!(outcome.usage.memory_peak <= cap, "{text} with {cap} bytes: a peak of {}", outcome.usage.memory_peak);
+            kinds[match &outcome.stop {
+                Stop::Finished(0) => {
+                    assert_eq!(outcome.value, whole.value, "{text} with {cap} bytes");
+                    0
+                }
+                Stop::Raised(_) => 1,
+                Stop::OutOfMemory => 2,
+                other => panic!("{text} with {cap} bytes: {other:?}"),
+            }] += 1;
+            match cell.execute(&Task::from("1 + 1")) {
+                Ok(again) => {
+                    assert!(
+                        matches!(again.stop, Stop::Finished(0) | Stop::OutOfMemory | Stop::Raised(_)),
+                        "{text} with {cap} bytes: {:?}",
+                        again.stop
+                    )
+                }
+                Err(error) => assert!(matches!(error, cell::Error::Dead(_)), "{error}"),
+            }
+            cap += 16 * if cfg!(debug_assertions) { 53 } else { 5 };
+        }
+        assert!(
+            kinds[0] > 0 && kinds[1] + kinds[2] > 0,
+            "program {number}: finished {}, raised {}, out of memory {}",
+            kinds[0],
+            kinds[1],
+            kinds[2]
+        );
+    }
+}
+
+#[test]
+fn lengths_without_memory_behind_them_harm_nobody() {
+    for text in [
+        "const a = []; a.length = 4294967295; const [...r] = a",
+        "const a = []; a.length = 4294967295; [...a]",
+        "const a = []; a.length = 4294967295; Math.max(...a)",
+        "const a = []; a.length = 4294967295; a.join()",
+        "const a = []; a.length = 4294967295; JSON.stringify(a)",
+        "const a = []; a.length = 4294967295; a.sort(); a.reverse(); a.concat(a)",
+        "const a = []; a.length = 4294967295; structuredClone(a)",
+        "const a = []; a.length = 4294967295; new Set(a)",
+        "Array.from({ length: 2 ** 53 - 1 })",
+        "Array.prototype.push.call({ length: 2 ** 53 - 1 }, 1)",
+        "String.fromCharCode.apply(null, { length: 2 ** 32 })",
+        "Reflect.apply(Math.max, null, { length: 1e9 })",
+        "Function('a'.repeat(1000)).bind(null, ...Array(1e5)).bind(null, ...Array(1e5))(...Array(1e5))",
+        "let s = 'x'; for (let i = 0; i < 28; i++) s += s; s.split('').length",
+        "let s = 'x'; for (let i = 0; i < 28; i++) s += s; s.toUpperCase() + s.normalize() + [...s]",
+        "let s = '1'; for (let i = 0; i < 24; i++) s += s; BigInt(s)",
+        "new Uint8Array(2 ** 33); ",
+        "new ArrayBuffer(8, { maxByteLength: 2 ** 40 })",
+        "'x'.padEnd(2 ** 30); ",
+        "Array(2 ** 32 - 1).toString()",
+        "new Array(5e8).fill().map(() => [])",
+        "/x{2147483647}/.test('x')",
+        "new RegExp('(?:'.repeat(500) + 'x' + '){9}'.repeat(500)).test('x'.repeat(1000))",
+    ] {
+        run(text.as_bytes(), 4 << 20, 20_000_000);
+    }
+}
+
+#[test]
+fn liars_and_mutators_end_cleanly() {
+    for text in [
+        "const a = Array.from({ length: 300 }, (_, i) => i); a.sort(() => 1); a.sort(() => NaN); a.sort((x, y) => { a.pop(); return y - x }); a.sort(() => { throw 1 })",
+        "const a = [3, 1, 2]; Object.defineProperty(a, 1, { get() { a.length = 0; a.push(...'abcdef'); return 9 }, configurable: true }); a.map(x => x); a.concat(a); a.slice(); a.splice(0, 2); JSON.stringify(a); a.flat(); a.indexOf(9); a.includes(9); a.join()",
+        "const m = new Map([[1, 2]]); for (const [k] of m) { m.clear(); m.set(k + 1, 1); if (k > 5000) break } m.forEach((v, k) => { m.delete(k); if (m.size < 100) { m.set({}, 1); m.set({}, 2) } })",
+        "const s = new Set([1]); for (const x of s) { s.delete(x); s.add(x + 1); if (x > 5000) break }",
+        "const o = { get a() { delete o.b; o.c = 1; return 1 }, b: 2 }; for (const k in o) { o['z' + k] = o[k]; if (Object.keys(o).length > 50) break } Object.entries(o); Object.assign({}, o); ({ ...o }); JSON.stringify(o)",
+        "const p = new Proxy([], { get: (t, k) => k === 'length' ? 2 ** 53 - 1 : k, has: () => true }); Array.prototype.includes.call(p, 'x')",
+        "const p = new Proxy({}, { ownKeys: () => ['a', 'a'] }); Object.keys(p)",
+        "const p = new Proxy(Object.freeze({ a: 1 }), { get: () => 2 }); p.a",
+        "const p = new Proxy({}, { getPrototypeOf: () => p }); p instanceof Object",
+        "let p = {}; for (let i = 0; i < 20000; i++) p = new Proxy(p, {}); p.x",
+        "let p = {}; for (let i = 0; i < 20000; i++) p = new Proxy(p, {}); p.x = 1; 'y' in p; Object.keys(p)",
+        "let o = {}; for (let i = 0; i < 100000; i++) o = Object.create(o); o.nothing",
+        "const b = new ArrayBuffer(64, { maxByteLength: 128 }), t = new Uint8Array(b); t.sort(() => { b.resize(0); return 0 }); t.fill({ valueOf() { b.resize(128); return 1 } }); t.set({ get length() { b.resize(1); return 64 }, 0: 1 })",
+        "const t = new Uint8Array(64); const u = new Uint8Array(t.buffer); t.map(() => { try { t.buffer.transfer() } catch {} return 1 }); u.subarray(0).slice()",
+        "let f = x => x; for (let i = 0; i < 30000; i++) { const g = f; f = x => g(x) } f(1)",
+        "let f = function () { return 1 }; for (let i = 0; i < 30000; i++) f = f.bind(null); f()",
+        "let o = {}; let x = o; for (let i = 0; i < 50000; i++) x = x.a = {}; try { JSON.stringify(o) } catch {} try { structuredClone(o) } catch {} console.log(o)",
+        "let s = ''; for (let i = 0; i < 100000; i++) s = i + s + i; s.length; s.charCodeAt(5); s === s + ''",
+        "let r = '('; for (let i = 0; i < 16; i++) r += r; try { new RegExp(r) } catch {} try { new RegExp('[' + r) } catch {} try { eval('/' + r + '/') } catch {}",
+        "let e = new Error('x'); for (let i = 0; i < 20000; i++) e = new Error('x', { cause: e }); console.log(e); String(e)",
+        "let p = Promise.resolve(); for (let i = 0; i < 20000; i++) p = p.then(x => x); p = new Promise(r => r(p)); Promise.all(Array(5000).fill(p))",
+        "const w = new WeakMap(); let k = {}; for (let i = 0; i < 20000; i++) { const n = {}; w.set(n, k); k = n } k = null; const x = []; for (let i = 0; i < 1e5; i++) x[i % 7] = { i }",
+        "class A { constructor() { return new Proxy(this, { get: (t, k) => new A }) } } new A().a.b.c.d",
+        "const o = { [Symbol.toPrimitive]() { return o } }; try { o + 1 } catch {} const q = { valueOf: () => ({}), toString: () => ({}) }; try { q * 2 } catch {}",
+        "Object.prototype.then = function (r) { r(this) }; (async () => { await {}; await [] })()",
+        "Array.prototype[Symbol.iterator] = function* () { yield* [1] }; const [a] = [2]",
+        "Object.defineProperty(Array.prototype, 0, { set(v) { this.length = 0 } }); [1, 2].map(x => x); Array.from('ab')",
+        "delete globalThis.Object; delete globalThis.Array; delete Function.prototype.call; [1].map(x => ({ ...[x] }))",
+        "for (const k of Object.getOwnPropertyNames(globalThis)) try { delete globalThis[k] } catch {} ",
+        "for (const k of Reflect.ownKeys(globalThis)) { const C = globalThis[k]; for (const f of [() => C(), () => new C, () => new C({}), () => C.call(1, 2), () => C.prototype.constructor(C)]) try { f() } catch {} }",
+        "for (const k of Reflect.ownKeys(globalThis)) { const C = globalThis[k]; if (!C || !C.prototype) continue; for (const m of Reflect.ownKeys(C.prototype)) for (const t of [undefined, 1, 'x', {}, [], new Map, new Uint8Array(2), Symbol(), 5n, Object.create(null), new Proxy({}, {})]) try { const d = Object.getOwnPropertyDescriptor(C.prototype, m); (d.value ?? d.get)?.call(t, t, t) } catch {} }",
+    ] {
+        run(text.as_bytes(), 4 << 20, 30_000_000);
     }
 }
 

@@ -63,7 +63,7 @@ impl Compiler<'_> {
                     return self.super_target(id);
                 }
                 let object = self.operand_kept(node.a, until)?;
-                if self.is_index(node.b) {
+                if self.is_keyed(node.b) {
                     let key = self.temp()?;
                     self.load_text(key, node.b);
                     return Ok(Target::Element { object, key });

@@ -95,14 +95,8 @@ impl Compiler<'_> {
     pub(super) fn direct_eval(&mut self, node: Node, window: Reg, out: Reg) -> C<()> {
         let arguments = self.arguments(node.b, window)?;
         self.at(node.start);
-        let Some(count) = arguments else {
-            // `eval(...spread)`: evaluated as a call of whatever the name holds, indirectly.
-            self.op2(Op::CallSpread, out, window);
-            self.release(window);
-            return Ok(());
-        };
         let scope = self.scope_constant()?;
-        self.op3(Op::CallEval, out, window, count);
+        self.op3(Op::CallEval, out, window, arguments.unwrap_or(255));
         let mut flags = 0;
         if self.frame.strict {
             flags |= eval_flag::STRICT;

@@ -102,7 +102,7 @@ impl Compiler<'_> {
                     let mark = self.frame.next;
                     let key = self.take(2)?;
                     self.property_name(node.a, computed, key)?;
-                    let named = !computed && key_node.kind == Kind::String && !self.is_index(key_node.a);
+                    let named = !computed && key_node.kind == Kind::String && !self.is_keyed(key_node.a);
                     self.method_closure(node.b, key + 1, key, kind, !named)?;
                     self.at(node.start);
                     self.op3(Op::DefineMethod, holder, key, key + 1);
@@ -200,7 +200,7 @@ impl Compiler<'_> {
         let value = self.take(2)?;
         let key = value + 1;
         let private = key_node.kind == Kind::PrivateName;
-        let named = !computed && key_node.kind == Kind::String && !self.is_index(key_node.a);
+        let named = !computed && key_node.kind == Kind::String && !self.is_keyed(key_node.a);
         if computed {
             let binding = self.hidden.get(&element).copied().unwrap_or(NONE);
             self.load_binding(binding, key, None)?;

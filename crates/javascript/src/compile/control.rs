@@ -244,8 +244,9 @@ impl Compiler<'_> {
             self.exit(exit)?;
         }
         self.hold(distances.len() * 4)?;
-        let index = self.frame.constants + table as usize;
-        self.unit.constants[index] = Constant::Jumps(distances);
+        if let Some(constant) = self.constant_mut(table) {
+            *constant = Constant::Jumps(distances);
+        }
         Ok(())
     }
 

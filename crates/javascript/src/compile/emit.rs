@@ -1,7 +1,7 @@
 //! Words, labels, registers, constants.
 
 use super::{C, Compiler, NO_TEXT, Reg};
-use crate::bytecode::{CACHE_WORDS, Constant, Extension, GLOBAL_CACHE_WORDS, Op, Position, Text, abc, ax, frame, s24};
+use crate::bytecode::{CACHE_WORDS, Constant, Extension, GLOBAL_CACHE_WORDS, Op, Position, Range, Text, abc, ax, frame, s24};
 use crate::syntax::atoms::Atom;
 use crate::syntax::tree::NONE;
 
@@ -14,6 +14,9 @@ pub(super) struct Label {
 
 /// Number of a label of the current function.
 pub(super) type LabelId = u32;
+
+/// Constants that an index of sixteen bits can name.
+const SIXTEEN_BITS: usize = 1 << 16;
 
 /// Registers that expressions may use; calls need room for their windows above.
 pub(super) const LAST_REGISTER: Reg = 255;
@@ -216,10 +219,40 @@ impl Compiler<'_> {
         Text { start, length: bytes.len() as u32 }
     }
 
+    /// Appends a constant to the current function's; its index. Names need the indices that fit sixteen bits: once half of
+    /// those are taken, other constants go behind them.
     pub(super) fn constant(&mut self, constant: Constant) -> u32 {
         let index = self.unit.constants.len() - self.frame.constants;
+        if index >= SIXTEEN_BITS / 2 && !matches!(constant, Constant::Name(_)) {
+            self.late_constants.push(constant);
+            return (SIXTEEN_BITS + self.late_constants.len() - 1) as u32;
+        }
         self.unit.constants.push(constant);
         index as u32
+    }
+
+    /// The constant with this index of the current function.
+    pub(super) fn constant_mut(&mut self, index: u32) -> Option<&mut Constant> {
+        match (index as usize).checked_sub(SIXTEEN_BITS) {
+            Some(late) => self.late_constants.get_mut(late),
+            None => self.unit.constants.get_mut(self.frame.constants + index as usize),
+        }
+    }
+
+    /// Brings the current function's constants together at its end; their range.
+    pub(super) fn finish_constants(&mut self) -> C<Range> {
+        if !self.late_constants.is_empty() {
+            self.hold(SIXTEEN_BITS * size_of::<Constant>())?;
+            self.unit.constants.resize(self.frame.constants + SIXTEEN_BITS, Constant::Number(0.0));
+            self.unit.constants.append(&mut self.late_constants);
+        }
+        Ok(Range { start: self.frame.constants as u32, end: self.unit.constants.len() as u32 })
+    }
+
+    /// Whether a name can still be a constant of the current function. Some room is left for what is being compiled.
+    pub(super) fn has_name_room(&self, atom: Atom) -> bool {
+        self.unit.constants.len() - self.frame.constants < SIXTEEN_BITS - 1024
+            || self.name_constants.get(atom as usize).is_some_and(|&(stamp, _)| stamp == self.frame.job + 1)
     }
 
     /// Index of a name among the constants; it must fit sixteen bits.

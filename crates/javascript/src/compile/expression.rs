@@ -70,8 +70,13 @@ fn jumps(op: BinaryOp) -> Option<(Op, Op)> {
 }
 
 impl Compiler<'_> {
+    /// Whether a property is reached by its key as a value: names can be named by instructions, but not beyond a certain number.
+    pub(super) fn is_keyed(&self, atom: Atom) -> bool {
+        self.is_index(atom) || !self.has_name_room(atom)
+    }
+
     /// Whether a text is a canonical array index, which is never a name.
-    pub(super) fn is_index(&self, atom: Atom) -> bool {
+    fn is_index(&self, atom: Atom) -> bool {
         let text = self.tree.text(atom);
         let plain = match text {
             [b'0'] => true,
@@ -315,13 +320,23 @@ impl Compiler<'_> {
                 self.assignment(id, Some(to))?;
             }
             Kind::Conditional => {
-                let (otherwise, end) = (self.label(), self.label());
-                self.condition(node.a, false, otherwise)?;
-                self.release(mark);
-                self.expr(self.tree.extra(node.b, 0), to)?;
-                self.jump(end);
-                self.bind(otherwise)?;
-                self.expr(self.tree.extra(node.b, 1), to)?;
+                // A chain of them is a loop.
+                let end = self.label();
+                let mut node = node;
+                loop {
+                    let otherwise = self.label();
+                    self.condition(node.a, false, otherwise)?;
+                    self.release(mark);
+                    self.expr(self.tree.extra(node.b, 0), to)?;
+                    self.jump(end);
+                    self.bind(otherwise)?;
+                    let other = self.tree.extra(node.b, 1);
+                    node = self.tree.node(other);
+                    if node.kind != Kind::Conditional {
+                        self.expr(other, to)?;
+                        break;
+                    }
+                }
                 self.bind(end)?;
             }
             Kind::Sequence => {
@@ -528,7 +543,7 @@ impl Compiler<'_> {
         let this = window + u32::from(frame::THIS);
         self.at(node.start);
         match node.kind {
-            Kind::Member if !self.is_index(node.b) => self.op_key(Op::GetMethod, window, object, node.b)?,
+            Kind::Member if !self.is_keyed(node.b) => self.op_key(Op::GetMethod, window, object, node.b)?,
             Kind::Member => {
                 self.op_move(this, object);
                 self.load_text(callee, node.b);
@@ -667,7 +682,7 @@ impl Compiler<'_> {
 
     fn get_member(&mut self, node: Node, out: Reg, object: Reg) -> C<()> {
         match node.kind {
-            Kind::Member if !self.is_index(node.b) => {
+            Kind::Member if !self.is_keyed(node.b) => {
                 self.at(node.start);
                 let op = if node.b == known::LENGTH { Op::GetLength } else { Op::GetField };
                 self.op_key(op, out, object, node.b)
@@ -927,7 +942,7 @@ impl Compiler<'_> {
     }
 
     fn delete_from(&mut self, node: Node, operand: Node, object: Reg, to: Reg) -> C<()> {
-        if operand.kind == Kind::Member && !self.is_index(operand.b) {
+        if operand.kind == Kind::Member && !self.is_keyed(operand.b) {
             self.at(node.start);
             return self.op_key(Op::DeleteField, to, object, operand.b);
         }
@@ -1014,7 +1029,7 @@ impl Compiler<'_> {
         }
         let key = self.tree.node(node.a);
         let computed = node.flags & flag::COMPUTED != 0;
-        let named = !computed && key.kind == Kind::String && !self.is_index(key.a);
+        let named = !computed && key.kind == Kind::String && !self.is_keyed(key.a);
         let kind = PropertyKind::from_small(node.small);
         if kind != PropertyKind::Init {
             let register = self.take(2)?;

@@ -1,6 +1,6 @@
 //! One function: its entry, its scopes, its end.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{C, Compiler, Frame, Place, Reg, Source};
 use crate::bytecode::{self, ModuleShape, Op, Range, frame, function_flag as unit_flag};
@@ -12,8 +12,14 @@ use crate::syntax::tree::{
 
 /// Registers that variables may take before the rest goes to an array.
 const VARIABLE_REGISTERS: Reg = 150;
-/// Parameters beyond this many are refused.
-const MOST_PARAMETERS: usize = 120;
+/// Functions with more variables than this have an array for further ones.
+pub(super) const MOST_WITHOUT_SPILL: usize = VARIABLE_REGISTERS as usize - 40;
+/// Registers that variables may take which closures in a loop keep.
+const LOOP_REGISTERS: Reg = 190;
+/// Parameters that have registers; further ones are read from an array of the surplus arguments.
+const REGISTER_PARAMETERS: usize = 120;
+/// Parameters beyond this many are refused, as V8 refuses them.
+const MOST_PARAMETERS: usize = 65_534;
 
 impl Compiler<'_> {
     /// Compiles one queued function.
@@ -52,16 +58,18 @@ impl Compiler<'_> {
             last_position: NONE,
             kept: 0,
             in_parameters: false,
+            loops: 0,
         };
         let shape = match job.source {
             Source::Function(id) => self.written_function(id, job.name)?,
             Source::DefaultConstructor(class) => self.default_constructor(class, job.name)?,
         };
         let captures = self.unit.functions[number as usize].captures;
+        let constants = self.finish_constants()?;
         self.unit.functions[number as usize] = bytecode::Function {
             registers: (self.frame.high + 1).min(256) as u16,
             words: Range { start: self.frame.start as u32, end: self.unit.words.len() as u32 },
-            constants: Range { start: self.frame.constants as u32, end: self.unit.constants.len() as u32 },
+            constants,
             handlers: Range { start: self.frame.handlers as u32, end: self.unit.handlers.len() as u32 },
             positions: Range { start: self.frame.positions as u32, end: self.unit.positions.len() as u32 },
             captures,
@@ -80,7 +88,7 @@ impl Compiler<'_> {
         }
         let mut shape = bytecode::Function {
             name: self.text(name),
-            parameters: self.tree.list(function.params).len().min(MOST_PARAMETERS) as u16,
+            parameters: self.tree.list(function.params).len().min(REGISTER_PARAMETERS) as u16,
             length: function.length.min(0xFFFF) as u16,
             source: Range { start: function.start, end: function.end },
             ..bytecode::Function::default()
@@ -148,13 +156,16 @@ impl Compiler<'_> {
         let flags = function.flags;
         let params: Vec<NodeId> = self.tree.list(function.params).to_vec();
         if params.len() > MOST_PARAMETERS {
-            return self.too_complex("Too many parameters in function definition", function.start);
+            let message = format!("Too many parameters in function definition (only {MOST_PARAMETERS} allowed)");
+            return self.syntax_error(message, function.start);
         }
         let rest = params.last().is_some_and(|&last| self.tree.node(last).kind == Kind::Rest);
         let positional = params.len() - usize::from(rest);
         self.frame.scope = function.scope;
         let first = u32::from(frame::ARGUMENTS);
-        self.take(params.len() as u32)?;
+        let in_registers = params.len().min(REGISTER_PARAMETERS);
+        let many = params.len() > REGISTER_PARAMETERS;
+        self.take(in_registers as u32)?;
         if flags & function_flag::ASYNC != 0 && flags & function_flag::GENERATOR == 0 {
             // From here on whatever is thrown rejects the promise.
             self.op0(Op::InitialYield);
@@ -163,10 +174,17 @@ impl Compiler<'_> {
         // Surplus arguments are safe only until a register above the parameters is written.
         let mut boxed_params = false;
         let mut rest_register = NONE;
+        // With many parameters this array takes the place of the rest parameter's; that one's is cut from it.
+        let list_from = if many { REGISTER_PARAMETERS } else { positional };
+        let needs_list = rest || many;
         if function.arguments != NONE {
             let register = self.temp()?;
+            if needs_list {
+                rest_register = self.temp()?;
+            }
+            let list = if needs_list { rest_register } else { 0 };
             if simple && !self.frame.strict {
-                for (index, &param) in params.iter().enumerate() {
+                for (index, &param) in params.iter().enumerate().take(in_registers) {
                     let binding = self.tree.node(param).b;
                     let register = first + index as u32;
                     // Of two parameters with one name the last owns it.
@@ -176,19 +194,21 @@ impl Compiler<'_> {
                     }
                 }
                 boxed_params = true;
-                self.op1(Op::CreateMappedArguments, register);
+                self.op3(Op::CreateMappedArguments, register, list, list_from as u32);
             } else {
-                if rest {
-                    rest_register = self.temp()?;
-                }
-                let list = if rest { rest_register } else { 0 };
-                self.op3(Op::CreateArguments, register, list, positional as u32);
+                self.op3(Op::CreateArguments, register, list, list_from as u32);
             }
             self.settle(function.arguments, register);
         }
-        if rest && rest_register == NONE {
+        if needs_list && rest_register == NONE {
             rest_register = self.temp()?;
-            self.op2(Op::Rest, rest_register, positional as u32);
+            self.op2(Op::Rest, rest_register, list_from as u32);
+        }
+        let surplus = if many { rest_register } else { NONE };
+        if many && rest {
+            rest_register = self.temp()?;
+            self.op2(Op::ArrayTail, rest_register, surplus);
+            self.word((positional - REGISTER_PARAMETERS) as u32);
         }
         if let Some(&arguments) = [function.arguments].iter().find(|&&binding| binding != NONE)
             && let Place::Box(register) = self.places[arguments as usize]
@@ -206,7 +226,7 @@ impl Compiler<'_> {
         // Parameters.
         if simple {
             if !boxed_params {
-                for (index, &param) in params.iter().enumerate() {
+                for (index, &param) in params.iter().enumerate().take(in_registers) {
                     let binding = self.tree.node(param).b;
                     if self.tree.binding(binding).node != param {
                         continue;
@@ -220,9 +240,27 @@ impl Compiler<'_> {
                     }
                 }
             }
+            for (index, &param) in params.iter().enumerate().skip(REGISTER_PARAMETERS) {
+                let binding = self.tree.node(param).b;
+                if self.tree.binding(binding).node == param {
+                    self.place(binding)?;
+                    let mark = self.frame.next;
+                    let value = self.temp()?;
+                    self.load_element(value, surplus, (index - REGISTER_PARAMETERS) as u32)?;
+                    match self.places[binding as usize] {
+                        Place::Box(register) => self.op2(Op::NewBoxOf, u32::from(register), value),
+                        Place::SpilledBox(index) => {
+                            self.op2(Op::NewBoxOf, value, value);
+                            self.store_spilled(index, value)?;
+                        }
+                        _ => self.store_binding(binding, value, None)?,
+                    }
+                    self.release(mark);
+                }
+            }
         } else {
             self.frame.in_parameters = true;
-            self.complex_parameters(&params, rest_register)?;
+            self.complex_parameters(&params, rest_register, surplus)?;
             self.frame.in_parameters = false;
         }
         // Variables of the body.
@@ -315,18 +353,8 @@ impl Compiler<'_> {
 
     /// Makes the array for variables that find no register, if the function has that many.
     fn enter_spill(&mut self, id: FunctionId) -> C<()> {
-        let mut count = 0usize;
-        for scope in self.tree.scopes.iter() {
-            if scope.function != id {
-                continue;
-            }
-            let mut binding = scope.first;
-            while binding != NONE {
-                count += 1;
-                binding = self.tree.binding(binding).next;
-            }
-        }
-        if count <= VARIABLE_REGISTERS as usize - 40 {
+        let count = self.variable_counts.get(id as usize).map_or(0, |&count| count as usize);
+        if count <= MOST_WITHOUT_SPILL {
             return Ok(());
         }
         let register = self.temp()?;
@@ -346,11 +374,49 @@ impl Compiler<'_> {
             if self.is_captured(binding) { Place::Box(register as u8) } else { Place::Register(register as u8) };
     }
 
+    /// Whether a variable goes to the array of further variables. One that closures in a loop keep must not, as long as there
+    /// is any other way: each round has its own.
+    fn must_spill(&self, binding: BindingId) -> C<bool> {
+        if self.frame.next < VARIABLE_REGISTERS || self.frame.spill == NONE {
+            return Ok(false);
+        }
+        if !self.is_captured(binding) || self.frame.loops == 0 {
+            return Ok(true);
+        }
+        if self.frame.next >= LOOP_REGISTERS {
+            return self.too_complex("Too many variables captured in a loop", self.frame.last_position);
+        }
+        Ok(false)
+    }
+
+    /// The next element of the array of further variables. Where a direct eval may see them it holds a box.
+    fn spilled_place(&mut self) -> Place {
+        let index = self.frame.spilled;
+        self.frame.spilled += 1;
+        let scope = self.tree.function(self.frame.id).scope;
+        if self.tree.scope(scope).flags & scope_flag::HAS_EVAL != 0 { Place::SpilledBox(index) } else { Place::Spilled(index) }
+    }
+
+    /// Keeps the box in `register`, the last one taken, as the variable's: in this register, or in the array of further
+    /// variables when registers are few.
+    fn keep_box(&mut self, binding: BindingId, register: Reg) -> C<()> {
+        if self.frame.next >= VARIABLE_REGISTERS && self.frame.spill != NONE {
+            let index = self.frame.spilled;
+            self.frame.spilled += 1;
+            self.places[binding as usize] = Place::SpilledBox(index);
+            self.store_spilled(index, register)?;
+            self.release(register);
+        } else {
+            self.places[binding as usize] = Place::Box(register as u8);
+            self.frame.kept = self.frame.kept.max(register + 1);
+        }
+        Ok(())
+    }
+
     /// Finds a place for a variable.
     fn place(&mut self, binding: BindingId) -> C<()> {
-        if self.frame.next >= VARIABLE_REGISTERS && self.frame.spill != NONE {
-            self.places[binding as usize] = Place::Spilled(self.frame.spilled);
-            self.frame.spilled += 1;
+        if self.must_spill(binding)? {
+            self.places[binding as usize] = self.spilled_place();
             return Ok(());
         }
         let register = self.temp()?;
@@ -361,10 +427,15 @@ impl Compiler<'_> {
     /// Makes the value in `register`, the last one taken, the boxed value of a variable: in this register, or
     /// in the array of further variables when registers are few.
     pub(super) fn box_value(&mut self, binding: BindingId, register: Reg) -> C<()> {
-        if self.frame.next >= VARIABLE_REGISTERS && self.frame.spill != NONE {
-            self.places[binding as usize] = Place::Spilled(self.frame.spilled);
-            self.frame.spilled += 1;
-            self.store_binding(binding, register, None)?;
+        if self.must_spill(binding)? {
+            let place = self.spilled_place();
+            self.places[binding as usize] = place;
+            if let Place::SpilledBox(index) = place {
+                self.op2(Op::NewBoxOf, register, register);
+                self.store_spilled(index, register)?;
+            } else {
+                self.store_binding(binding, register, None)?;
+            }
             self.release(register);
             return Ok(());
         }
@@ -373,12 +444,12 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    /// Parameters with patterns or initialisers.
-    fn complex_parameters(&mut self, params: &[NodeId], rest_register: Reg) -> C<()> {
+    /// Parameters with patterns or initialisers. `surplus`: the array of the arguments for those that have no register.
+    fn complex_parameters(&mut self, params: &[NodeId], rest_register: Reg, surplus: Reg) -> C<()> {
         let function = *self.tree.function(self.frame.id);
         let first = u32::from(frame::ARGUMENTS);
         // A plain name may stay in its argument's register unless something may look at it too early.
-        for (index, &param) in params.iter().enumerate() {
+        for (index, &param) in params.iter().enumerate().take(REGISTER_PARAMETERS) {
             let node = self.tree.node(param);
             let target = if node.kind == Kind::Default { self.tree.node(node.a) } else { node };
             if target.kind == Kind::BindingIdentifier
@@ -398,12 +469,18 @@ impl Compiler<'_> {
         }
         for (index, &param) in params.iter().enumerate() {
             let node = self.tree.node(param);
-            let register = first + index as u32;
+            let mark = self.frame.next;
+            let register = if node.kind == Kind::Rest {
+                rest_register
+            } else if index < REGISTER_PARAMETERS {
+                first + index as u32
+            } else {
+                let value = self.temp()?;
+                self.load_element(value, surplus, (index - REGISTER_PARAMETERS) as u32)?;
+                value
+            };
             match node.kind {
-                Kind::Rest => {
-                    self.bind_pattern(node.a, rest_register)?;
-                    continue;
-                }
+                Kind::Rest => self.bind_pattern(node.a, register)?,
                 Kind::Default => {
                     let given = self.label();
                     self.jump_if(Op::JumpNotUndefined, register, given);
@@ -415,6 +492,7 @@ impl Compiler<'_> {
                 }
                 _ => self.bind_parameter(param, register)?,
             }
+            self.release(mark);
         }
         Ok(())
     }
@@ -455,6 +533,13 @@ impl Compiler<'_> {
                 } else if hoisted {
                     self.op1(Op::LoadUndefined, u32::from(register));
                 }
+            }
+            Place::SpilledBox(index) => {
+                let mark = self.frame.next;
+                let value = self.temp()?;
+                self.op1(if checked { Op::NewBoxUninitialised } else { Op::NewBox }, value);
+                self.store_spilled(index, value)?;
+                self.release(mark);
             }
             Place::Spilled(_) => {
                 let mark = self.frame.next;
@@ -774,15 +859,25 @@ impl Compiler<'_> {
             .bindings_of(scope)
             .filter(|&binding| matches!(self.tree.binding(binding).kind, BindingKind::Var | BindingKind::Function))
             .collect();
+        use bytecode::VariableKind::{Const, Let, Parameter, Var};
+        let mut blocking: BTreeSet<&[u8]> = BTreeSet::new();
+        let mut variables: BTreeMap<&[u8], usize> = BTreeMap::new();
+        for (index, &(name, kind)) in names[..end].iter().enumerate() {
+            match kind {
+                Let | Const | Parameter => {
+                    blocking.insert(name);
+                }
+                Var => {
+                    variables.entry(name).or_insert(index);
+                }
+                _ => {}
+            }
+        }
         // A `let` between the eval and the variables' scope must not have the same name.
         for &binding in &bindings {
             let info = *self.tree.binding(binding);
             let text = self.tree.text(info.name);
-            let conflict = names[..end].iter().any(|(name, kind)| {
-                *name == text
-                    && matches!(kind, bytecode::VariableKind::Let | bytecode::VariableKind::Const | bytecode::VariableKind::Parameter)
-            });
-            if conflict && info.flags & binding_flag::ANNEX_B == 0 {
+            if blocking.contains(text) && info.flags & binding_flag::ANNEX_B == 0 {
                 let message = format!("Identifier '{}' has already been declared", String::from_utf8_lossy(text));
                 return self.syntax_error(message, info.start);
             }
@@ -798,9 +893,7 @@ impl Compiler<'_> {
         for binding in bindings {
             let info = *self.tree.binding(binding);
             // A variable that the function has already is used as it is.
-            let known = names[..end]
-                .iter()
-                .position(|(name, kind)| *name == self.tree.text(info.name) && matches!(kind, bytecode::VariableKind::Var));
+            let known = variables.get(self.tree.text(info.name)).copied();
             if known.is_none() {
                 self.op_key(Op::DeclareInScope, holder, 0, info.name)?;
             }
@@ -831,11 +924,12 @@ impl Compiler<'_> {
             shape.imports.push((entry.request, name));
             let register = self.temp()?;
             self.op_ax(Op::ImportBox, register, number as u32);
-            self.places[entry.binding as usize] = Place::Box(register as u8);
-            self.frame.kept = self.frame.kept.max(register + 1);
+            self.keep_box(entry.binding, register)?;
         }
+        let imported: BTreeMap<BindingId, crate::syntax::tree::ImportEntry> =
+            self.tree.imports().iter().map(|import| (import.binding, *import)).collect();
         // One box for each exported variable, however many names it is exported under.
-        let mut boxes: Vec<BindingId> = Vec::new();
+        let mut boxes: BTreeMap<BindingId, usize> = BTreeMap::new();
         for entry in self.tree.exports().to_vec() {
             if entry.request != NONE {
                 if entry.name == NONE {
@@ -850,22 +944,19 @@ impl Compiler<'_> {
             let info = *self.tree.binding(entry.binding);
             let name = self.text(entry.name);
             if info.kind == BindingKind::Import {
-                let import = self.tree.imports().iter().find(|import| import.binding == entry.binding).copied();
-                if let Some(import) = import {
+                if let Some(import) = imported.get(&entry.binding) {
                     let there = (import.name != NONE).then(|| self.text(import.name));
                     shape.indirect.push((name, import.request, there));
                 }
                 continue;
             }
-            let number = match boxes.iter().position(|&binding| binding == entry.binding) {
-                Some(number) => number,
+            let number = match boxes.get(&entry.binding) {
+                Some(&number) => number,
                 None => {
                     let number = boxes.len();
-                    boxes.push(entry.binding);
+                    boxes.insert(entry.binding, number);
                     let register = self.temp()?;
                     self.op_ax(Op::ExportBox, register, number as u32);
-                    self.places[entry.binding as usize] = Place::Box(register as u8);
-                    self.frame.kept = self.frame.kept.max(register + 1);
                     if matches!(info.kind, BindingKind::Var) {
                         let mark = self.frame.next;
                         let value = self.temp()?;
@@ -873,6 +964,7 @@ impl Compiler<'_> {
                         self.op2(Op::SetBox, register, value);
                         self.release(mark);
                     }
+                    self.keep_box(entry.binding, register)?;
                     number
                 }
             };

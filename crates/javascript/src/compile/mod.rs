@@ -119,6 +119,8 @@ enum Place {
     Box(u8),
     /// An element of the function's array of further variables.
     Spilled(u32),
+    /// The same, and the element holds a box: what is imported or exported, and what a direct eval may see.
+    SpilledBox(u32),
     /// Top level of eval code: a variable of the code around it.
     Capture(u16),
 }
@@ -179,6 +181,8 @@ struct Frame {
     kept: Reg,
     /// The initialisers of parameters are being compiled.
     in_parameters: bool,
+    /// Loops around the statement being compiled.
+    loops: u32,
 }
 
 /// The state of a compilation.
@@ -201,6 +205,8 @@ struct Compiler<'a> {
     scope_objects: HashMap<ScopeId, BindingId>,
     /// Per function of the tree: the binding of its array of further variables.
     spills: HashMap<FunctionId, BindingId>,
+    /// Per function of the tree: how many variables its scopes have; empty where all of them are few.
+    variable_counts: Vec<u32>,
     /// Per class: bindings of computed keys and private methods, by element node.
     hidden: HashMap<u32, BindingId>,
     /// Text of atoms already copied to the unit.
@@ -209,6 +215,8 @@ struct Compiler<'a> {
     name_constants: &'a mut Vec<(u32, u32)>,
     text_constants: &'a mut Vec<(u32, u32)>,
     number_constants: &'a mut HashMap<u64, u32>,
+    /// Constants of the current function whose indices need more than sixteen bits.
+    late_constants: Vec<bytecode::Constant>,
     /// Names around a direct eval.
     eval_names: HashMap<&'a [u8], u32>,
     eval_objects: &'a mut Vec<u32>,
@@ -261,11 +269,13 @@ impl<'a> Compiler<'a> {
             unit_of,
             scope_objects: HashMap::default(),
             spills: HashMap::default(),
+            variable_counts: Vec::new(),
             hidden: HashMap::default(),
             texts,
             name_constants,
             text_constants,
             number_constants,
+            late_constants: Vec::new(),
             eval_names: HashMap::default(),
             eval_objects,
             controls,
@@ -292,6 +302,7 @@ impl<'a> Compiler<'a> {
                 last_position: NONE,
                 kept: 0,
                 in_parameters: false,
+                loops: 0,
             },
             paid: 0,
         }
@@ -299,6 +310,7 @@ impl<'a> Compiler<'a> {
 
     fn run(&mut self) -> C<()> {
         self.find_writes()?;
+        self.count_variables()?;
         self.index_eval_names();
         self.job(Source::Function(0), NONE, NONE)?;
         let mut next = 0;
@@ -375,6 +387,25 @@ impl<'a> Compiler<'a> {
             }
         }
         self.hold(self.writes.len() * size_of::<u32>())
+    }
+
+    /// Counts the variables of every function.
+    fn count_variables(&mut self) -> C<()> {
+        if self.tree.bindings.len() <= function::MOST_WITHOUT_SPILL {
+            return Ok(());
+        }
+        self.hold(self.tree.functions.len() * size_of::<u32>())?;
+        self.variable_counts.resize(self.tree.functions.len(), 0);
+        for scope in self.tree.scopes.iter() {
+            let mut binding = scope.first;
+            while binding != NONE {
+                if let Some(count) = self.variable_counts.get_mut(scope.function as usize) {
+                    *count += 1;
+                }
+                binding = self.tree.binding(binding).next;
+            }
+        }
+        Ok(())
     }
 
     /// Whether any node from after `first` up to `last` assigns something.

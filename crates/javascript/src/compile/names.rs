@@ -107,7 +107,7 @@ impl<'a> Compiler<'a> {
         }
         match from {
             Capture::Outer(number) => Ok(u32::from(number)),
-            Capture::Register(_) => self.too_complex("Variable out of reach", self.frame.last_position),
+            _ => self.too_complex("Variable out of reach", self.frame.last_position),
         }
     }
 
@@ -186,14 +186,17 @@ impl<'a> Compiler<'a> {
     /// Reads a variable; `check` names it if it may be uninitialised.
     pub(super) fn load_binding(&mut self, binding: BindingId, to: Reg, check: Option<Atom>) -> C<()> {
         if !self.is_own(binding) {
-            if let Some(element) = self.spilled_elsewhere(binding) {
+            if let Some((list, index, boxed)) = self.spilled_elsewhere(binding) {
                 let mark = self.frame.next;
                 let array = self.temp()?;
-                let number = self.capture(element.0)?;
+                let number = self.capture(list)?;
                 self.op_ax(Op::GetCapture, array, number);
-                self.load_element(to, array, element.1)?;
+                self.load_element(if boxed { array } else { to }, array, index)?;
+                if boxed {
+                    self.load_box(array, to, check)?;
+                }
                 self.release(mark);
-                return self.check_after(to, check);
+                return if boxed { Ok(()) } else { self.check_after(to, check) };
             }
             let number = self.capture(binding)?;
             return match check {
@@ -212,13 +215,7 @@ impl<'a> Compiler<'a> {
                 self.op_move(to, u32::from(register));
                 Ok(())
             }
-            Place::Box(register) => match check {
-                Some(name) => self.op_key(Op::GetBoxChecked, to, u32::from(register), name),
-                None => {
-                    self.op2(Op::GetBox, to, u32::from(register));
-                    Ok(())
-                }
-            },
+            Place::Box(register) => self.load_box(u32::from(register), to, check),
             Place::Capture(number) => match check {
                 Some(name) => self.op_ax_key(Op::GetCaptureChecked, to, u32::from(number), name),
                 None => {
@@ -234,12 +231,53 @@ impl<'a> Compiler<'a> {
                 self.release(mark);
                 self.check_after(to, check)
             }
+            Place::SpilledBox(index) => {
+                let mark = self.frame.next;
+                let array = self.temp()?;
+                self.load_binding(self.frame.spill, array, None)?;
+                self.load_element(array, array, index)?;
+                self.load_box(array, to, check)?;
+                self.release(mark);
+                Ok(())
+            }
             Place::None => {
                 // A name whose scope was not entered: a function in a place never reached.
                 self.op1(Op::LoadUndefined, to);
                 Ok(())
             }
         }
+    }
+
+    /// Reads the box in a register.
+    fn load_box(&mut self, register: Reg, to: Reg, check: Option<Atom>) -> C<()> {
+        match check {
+            Some(name) => self.op_key(Op::GetBoxChecked, to, register, name),
+            None => {
+                self.op2(Op::GetBox, to, register);
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes the box in a register.
+    fn store_box(&mut self, register: Reg, value: Reg, check: Option<Atom>) -> C<()> {
+        match check {
+            Some(name) => self.op_key(Op::SetBoxChecked, register, value, name),
+            None => {
+                self.op2(Op::SetBox, register, value);
+                Ok(())
+            }
+        }
+    }
+
+    /// Puts a value, or a box, into the current function's array of further variables.
+    pub(super) fn store_spilled(&mut self, index: u32, value: Reg) -> C<()> {
+        let mark = self.frame.next;
+        let array = self.temp()?;
+        self.load_binding(self.frame.spill, array, None)?;
+        self.store_element(array, index, value)?;
+        self.release(mark);
+        Ok(())
     }
 
     fn check_after(&mut self, register: Reg, check: Option<Atom>) -> C<()> {
@@ -249,7 +287,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn load_element(&mut self, to: Reg, array: Reg, index: u32) -> C<()> {
+    pub(super) fn load_element(&mut self, to: Reg, array: Reg, index: u32) -> C<()> {
         let mark = self.frame.next;
         let at = self.temp()?;
         self.load_int(at, index);
@@ -267,27 +305,35 @@ impl<'a> Compiler<'a> {
         Ok(())
     }
 
-    /// The array and element of a variable of another function that lives in its array.
-    fn spilled_elsewhere(&self, binding: BindingId) -> Option<(BindingId, u32)> {
-        match self.places[binding as usize] {
-            Place::Spilled(index) => self.spills.get(&self.owner(binding)).map(|&array| (array, index)),
-            _ => None,
-        }
+    /// The array and element of a variable of another function that lives in its array, and whether the element is a box.
+    fn spilled_elsewhere(&self, binding: BindingId) -> Option<(BindingId, u32, bool)> {
+        let (index, boxed) = match self.places[binding as usize] {
+            Place::Spilled(index) => (index, false),
+            Place::SpilledBox(index) => (index, true),
+            _ => return None,
+        };
+        self.spills.get(&self.owner(binding)).map(|&array| (array, index, boxed))
     }
 
     /// Writes a variable that is initialised; `check` names it if that is not certain.
     pub(super) fn store_binding(&mut self, binding: BindingId, value: Reg, check: Option<Atom>) -> C<()> {
         if !self.is_own(binding) {
-            if let Some(element) = self.spilled_elsewhere(binding) {
+            if let Some((list, index, boxed)) = self.spilled_elsewhere(binding) {
                 let mark = self.frame.next;
                 let array = self.take(2)?;
-                let number = self.capture(element.0)?;
+                let number = self.capture(list)?;
                 self.op_ax(Op::GetCapture, array, number);
+                if boxed {
+                    self.load_element(array, array, index)?;
+                    self.store_box(array, value, check)?;
+                    self.release(mark);
+                    return Ok(());
+                }
                 if check.is_some() {
-                    self.load_element(array + 1, array, element.1)?;
+                    self.load_element(array + 1, array, index)?;
                     self.check_after(array + 1, check)?;
                 }
-                self.store_element(array, element.1, value)?;
+                self.store_element(array, index, value)?;
                 self.release(mark);
                 return Ok(());
             }
@@ -308,13 +354,16 @@ impl<'a> Compiler<'a> {
                 self.op_move(u32::from(register), value);
                 Ok(())
             }
-            Place::Box(register) => match check {
-                Some(name) => self.op_key(Op::SetBoxChecked, u32::from(register), value, name),
-                None => {
-                    self.op2(Op::SetBox, u32::from(register), value);
-                    Ok(())
-                }
-            },
+            Place::Box(register) => self.store_box(u32::from(register), value, check),
+            Place::SpilledBox(index) => {
+                let mark = self.frame.next;
+                let array = self.temp()?;
+                self.load_binding(self.frame.spill, array, None)?;
+                self.load_element(array, array, index)?;
+                self.store_box(array, value, check)?;
+                self.release(mark);
+                Ok(())
+            }
             Place::Capture(number) => match check {
                 Some(name) => self.op_ax_key(Op::SetCaptureChecked, value, u32::from(number), name),
                 None => {
@@ -986,8 +1035,15 @@ impl<'a> Compiler<'a> {
             return match self.places[binding as usize] {
                 Place::Box(register) => Ok(Capture::Register(register)),
                 Place::Capture(number) => Ok(Capture::Outer(number)),
+                Place::SpilledBox(index) => match self.places[self.frame.spill as usize] {
+                    Place::Box(list) => Ok(Capture::RegisterElement(list, index)),
+                    _ => self.too_complex("Too many variables in one function", self.frame.last_position),
+                },
                 _ => self.too_complex("Too many variables in one function", self.frame.last_position),
             };
+        }
+        if let Some((list, index, true)) = self.spilled_elsewhere(binding) {
+            return Ok(Capture::OuterElement(self.capture(list)? as u16, index));
         }
         Ok(Capture::Outer(self.capture(binding)? as u16))
     }

@@ -51,7 +51,7 @@ impl Compiler<'_> {
             }
             let key_node = self.tree.node(property.a);
             let computed = property.flags & flag::COMPUTED != 0;
-            let named = !computed && key_node.kind == Kind::String && !self.is_index(key_node.a);
+            let named = !computed && key_node.kind == Kind::String && !self.is_keyed(key_node.a);
             let mut key = NONE;
             if !named || rest {
                 key = if rest { keys + 1 + index as u32 } else { self.temp()? };

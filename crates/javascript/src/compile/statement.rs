@@ -57,6 +57,15 @@ impl Compiler<'_> {
         }
     }
 
+    fn loop_statement(&mut self, node: Node) -> C<()> {
+        match node.kind {
+            Kind::For => self.for_statement(node),
+            Kind::ForIn => self.for_in(node),
+            Kind::ForOf => self.for_of(node),
+            kind => self.while_statement(node, kind == Kind::DoWhile),
+        }
+    }
+
     fn statement_inner(&mut self, node: Node) -> C<()> {
         match node.kind {
             Kind::Expression => match self.frame.completion {
@@ -78,11 +87,12 @@ impl Compiler<'_> {
             }
             Kind::Empty | Kind::Import => Ok(()),
             Kind::If => self.if_statement(node),
-            Kind::For => self.for_statement(node),
-            Kind::ForIn => self.for_in(node),
-            Kind::ForOf => self.for_of(node),
-            Kind::While => self.while_statement(node, false),
-            Kind::DoWhile => self.while_statement(node, true),
+            Kind::For | Kind::ForIn | Kind::ForOf | Kind::While | Kind::DoWhile => {
+                self.frame.loops += 1;
+                let result = self.loop_statement(node);
+                self.frame.loops -= 1;
+                result
+            }
             Kind::Return => self.return_statement(node),
             Kind::Break | Kind::Continue => self.jump_statement(node),
             Kind::Throw => {

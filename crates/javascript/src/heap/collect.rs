@@ -246,6 +246,13 @@ impl Marker<'_, '_> {
                 self.shallow(self.heap.value(cell + 16).payload());
                 self.weak.push(cell);
             }
+            Kind::HostObject => {
+                // Twice the number of what it asks for, and one more once its names are known.
+                let number = self.heap.value(cell + 16).as_int().map_or(usize::MAX, |n| (n >> 1) as usize);
+                if let Some(word) = self.heap.hosts.get_mut(number >> 6) {
+                    *word |= 1 << (number & 63);
+                }
+            }
             Kind::WeakRef if self.clear => self.weak.push(cell),
             Kind::WeakRef | Kind::Map | Kind::Set => self.values(cell + 16, 1),
             _ => self.values(cell + 16, fields / 8),
@@ -338,7 +345,7 @@ impl<'a> Heap<'a> {
     /// Drops dead names and dead shapes from their tables, which do not keep them alive.
     fn purge_tables(&mut self, bits: &[u64]) {
         let keep = |heap: &Self, table: u32| -> Vec<u32> {
-            let count = heap.high(table) / 4;
+            let count = heap.high(table).min(heap.top) / 4;
             (0..count).map(|i| heap.mem.load_u32(table + 8 + i * 4)).filter(|&cell| cell != 0 && Self::is_marked(bits, cell)).collect()
         };
         if self.atoms != 0 {

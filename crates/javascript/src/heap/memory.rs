@@ -94,6 +94,8 @@ impl<'a> Memory<'a> {
     /// Appends `length` bytes from `offset` to `out`.
     pub(crate) fn read(self, offset: u32, length: u32, out: &mut Vec<u8>) {
         let start = out.len();
+        // A corrupted length must not make the host hold more than guest memory could.
+        let length = length.min(self.extent().max(1 << 16));
         out.resize(start + length as usize, 0);
         self.dual.read_into(self.place(offset), &mut out[start..]);
     }

@@ -244,6 +244,8 @@ pub(crate) struct Heap<'a> {
     pub(crate) clear_references: bool,
     /// Such a collection was made, and nobody has asked since.
     pub(crate) cleared: bool,
+    /// Which numbers of host objects the last collection met: a bit each, as many as are in use.
+    pub(crate) hosts: Vec<u64>,
 }
 
 impl<'a> Heap<'a> {
@@ -272,6 +274,7 @@ impl<'a> Heap<'a> {
             tries: 0,
             clear_references: false,
             cleared: false,
+            hosts: Vec::new(),
         }
     }
 
@@ -490,6 +493,12 @@ impl<'a> Heap<'a> {
             _ => 8 + high,
         };
         u32::try_from((bytes + 15) & !15).unwrap_or(SHARED)
+    }
+
+    /// As many things of `bytes` as guest memory could hold: what a corrupted length is cut to before the host makes room for that many.
+    #[inline]
+    pub(crate) fn most(&self, bytes: u32) -> u32 {
+        self.mem.extent().max(1 << 16) / bytes
     }
 
     /// A cell of `count` values, all the same.

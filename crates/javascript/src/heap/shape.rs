@@ -357,7 +357,7 @@ impl<'a> Heap<'a> {
             return self.chain(shape);
         }
         let dictionary = self.is_dictionary(shape);
-        let used = self.mem.load_u32(table + 8).min(self.high(table));
+        let used = self.mem.load_u32(table + 8).min(self.high(table)).min(self.most(8));
         let count = if dictionary { used } else { self.shape_count(shape).min(used) };
         (0..count).map(|i| self.table_entry(table, i)).filter(|&(key, _)| key != 0).collect()
     }

@@ -230,7 +230,7 @@ impl<'a> Heap<'a> {
     pub(crate) fn units(&mut self, string: u32) -> Result<Vec<u16>> {
         let flat = self.flat(string)?;
         self.debt += u64::from(flat.length / 16);
-        Ok((0..flat.length).map(|i| self.unit(flat, i)).collect())
+        Ok((0..flat.length.min(self.most(1))).map(|i| self.unit(flat, i)).collect())
     }
 
     /// Host text, lone surrogates replaced.
@@ -238,7 +238,7 @@ impl<'a> Heap<'a> {
         let flat = self.flat(string)?;
         self.debt += u64::from(flat.length / 16);
         if flat.wide {
-            let units: Vec<u16> = (0..flat.length).map(|i| self.unit(flat, i)).collect();
+            let units: Vec<u16> = (0..flat.length.min(self.most(1))).map(|i| self.unit(flat, i)).collect();
             Ok(String::from_utf16_lossy(&units))
         } else {
             let mut bytes = Vec::new();
@@ -252,8 +252,9 @@ impl<'a> Heap<'a> {
 
     /// WTF-8 bytes of a string (for the parser).
     pub(crate) fn wtf8(&mut self, string: u32) -> Result<Vec<u8>> {
-        let flat = self.flat(string)?;
+        let mut flat = self.flat(string)?;
         self.debt += u64::from(flat.length / 16);
+        flat.length = flat.length.min(self.most(1));
         let mut out = Vec::with_capacity(flat.length as usize);
         if !flat.wide {
             self.mem.read(flat.at, flat.length, &mut out);

@@ -216,8 +216,7 @@ fn new_other(vm: &mut Vm<'_>, word: u32) -> Result<()> {
 }
 
 slow_op!(CallSpread(vm, word) {
-    let count = vm.spread(u32::from(b(word)))?;
-    let result = vm.invoke(u32::from(b(word)), count)?;
+    let result = vm.with_spread(b(word), |vm, count| vm.invoke(u32::from(b(word)), count))?;
     vm.set_register(a(word), result);
     Ok(())
 });
@@ -225,8 +224,7 @@ slow_op!(CallSpread(vm, word) {
 slow_op!(NewSpread(vm, word) {
     let callee = vm.register(b(word).wrapping_add(frame::CALLEE));
     vm.set_register(b(word).wrapping_add(frame::NEW_TARGET), callee);
-    let count = vm.spread(u32::from(b(word)))?;
-    let result = vm.construct_window(u32::from(b(word)), count)?;
+    let result = vm.with_spread(b(word), |vm, count| vm.construct_window(u32::from(b(word)), count))?;
     vm.set_register(a(word), result);
     Ok(())
 });
@@ -240,9 +238,12 @@ slow_op!(CallSuper(vm, word) {
     if !vm.is_constructor(parent) {
         return vm.type_error("Super constructor is not a constructor");
     }
-    let count = if c(word) == 255 { vm.spread(u32::from(window))? } else { u32::from(c(word)) };
-    vm.set_register(window.wrapping_add(frame::CALLEE), parent);
-    match vm.construct_window(u32::from(window), count) {
+    let construct = |vm: &mut Vm<'_>, count: u32| {
+        vm.set_register(window.wrapping_add(frame::CALLEE), parent);
+        vm.construct_window(u32::from(window), count)
+    };
+    let constructed = if c(word) == 255 { vm.with_spread(window, construct) } else { construct(vm, u32::from(c(word))) };
+    match constructed {
         Ok(result) => {
             vm.set_register(a(word), result);
             Ok(())
@@ -259,13 +260,21 @@ slow_op!(CallSuper(vm, word) {
 
 slow_op!(CallEval(vm, word) {
     let callee = vm.register(b(word).wrapping_add(frame::CALLEE));
-    if vm.is_intrinsic_eval(callee) && c(word) != 255 {
-        let source = if c(word) == 0 { Value::UNDEFINED } else { vm.register(b(word).wrapping_add(frame::ARGUMENTS)) };
+    let first = vm.register(b(word).wrapping_add(frame::ARGUMENTS));
+    let listed = c(word) == 255;
+    if vm.is_intrinsic_eval(callee) {
+        // The list stays in the window until the end, so that the instruction can run again after a collection.
+        let source = match c(word) {
+            0 => Value::UNDEFINED,
+            255 if vm.heap.is_kind(first, Kind::Array) => Some(vm.heap.dense(first.payload(), 0)).filter(|value| !value.is_hole()).unwrap_or(Value::UNDEFINED),
+            _ => first,
+        };
         let result = vm.direct_eval(source, u32::from(b(word)), vm.extension(1), vm.extension(2))?;
         vm.set_register(a(word), result);
         return Ok(());
     }
-    let result = vm.invoke(u32::from(b(word)), u32::from(c(word)))?;
+    let window = u32::from(b(word));
+    let result = if listed { vm.with_spread(b(word), |vm, count| vm.invoke(window, count))? } else { vm.invoke(window, u32::from(c(word)))? };
     vm.set_register(a(word), result);
     Ok(())
 });
@@ -310,6 +319,17 @@ impl<'a> Vm<'a> {
             _ => self.set_register((link >> 48) as u8, result),
         }
         Ok(None)
+    }
+
+    /// Calls with the arguments in the array in the window's first argument. What does not complete runs again: the array is back then.
+    fn with_spread(&mut self, window: u8, call: impl FnOnce(&mut Self, u32) -> Result<Value>) -> Result<Value> {
+        let list = self.register(window.wrapping_add(frame::ARGUMENTS));
+        let count = self.spread(u32::from(window))?;
+        let result = call(self, count);
+        if let Err(Signal::Collect(_) | Signal::Stop(_)) = result {
+            self.set_register(window.wrapping_add(frame::ARGUMENTS), list);
+        }
+        result
     }
 
     /// Lays the array in the window's first argument out as its arguments; their number.
@@ -431,6 +451,9 @@ impl<'a> Vm<'a> {
     pub(crate) fn construct_with(&mut self, callee: Value, this: Value, new_target: Value, list: u32) -> Result<Value> {
         let distance = self.frame_top();
         let count = self.heap.array_length(list);
+        if count > 1 << 20 {
+            return self.range_error("Too many arguments");
+        }
         let end = self.fp + (distance + count + 16) * 8;
         if end > self.stack_limit {
             self.grow_stack(end)?;
@@ -484,22 +507,7 @@ impl<'a> Vm<'a> {
                     let number = self.heap.mem.load_u32(cell + 16);
                     return library::call_native(self, number, arguments);
                 }
-                Kind::BoundFunction => {
-                    let target = self.heap.value(cell + 16);
-                    let list = self.heap.value(cell + 32).payload();
-                    let bound = self.heap.array_length(list);
-                    let mut all: Vec<Value> = (0..bound).map(|i| self.heap.dense(list, i)).collect();
-                    all.extend((0..count).map(|i| arguments.get(self, i)));
-                    self.heap.debt += u64::from(bound + count) / 8;
-                    if construct {
-                        let new_target = arguments.new_target(self);
-                        let new_target = if new_target == callee { target } else { new_target };
-                        let list = self.array_of(&all)?;
-                        return self.construct_with(target, Value::UNDEFINED, new_target, list);
-                    }
-                    let this = self.heap.value(cell + 24);
-                    return self.call(target, this, &all);
-                }
+                Kind::BoundFunction => return self.invoke_bound(callee, arguments),
                 Kind::Proxy if self.heap.flags(cell) & flag::CALLABLE != 0 => {
                     let list = self.arguments_array(window, count, 0)?;
                     let this = arguments.this(self);
@@ -516,6 +524,39 @@ impl<'a> Vm<'a> {
         }
         let text = self.describe_callee(callee)?;
         self.type_error(&format!("{text} is not a function"))
+    }
+
+    /// A bound function, or a chain of them: what it was made from, with the arguments of all of them.
+    fn invoke_bound(&mut self, callee: Value, arguments: Arguments) -> Result<Value> {
+        let (mut target, mut this, mut new_target) = (callee, Value::UNDEFINED, arguments.new_target(self));
+        // From the last argument to the first: the innermost function's come first.
+        let mut all: Vec<Value> = (0..arguments.count).rev().map(|i| arguments.get(self, i)).collect();
+        let mut steps = self.heap.most(16);
+        while self.heap.is_kind(target, Kind::BoundFunction) {
+            let cell = target.payload();
+            let list = self.heap.value(cell + 32).payload();
+            let bound = self.heap.array_length(list).min(self.heap.most(8));
+            if all.len() + bound as usize > 1 << 20 {
+                return self.range_error("Too many arguments");
+            }
+            // Only a corrupted heap holds a chain without an end.
+            steps = steps.checked_sub(1).ok_or(Signal::Stop(Pause::Internal))?;
+            all.extend((0..bound).rev().map(|i| self.heap.dense(list, i)));
+            self.heap.debt += 1;
+            let inner = self.heap.value(cell + 16);
+            if new_target == target {
+                new_target = inner;
+            }
+            this = self.heap.value(cell + 24);
+            target = inner;
+        }
+        all.reverse();
+        self.heap.debt += all.len() as u64 / 8;
+        if arguments.construct {
+            let list = self.array_of(&all)?;
+            return self.construct_with(target, Value::UNDEFINED, new_target, list);
+        }
+        self.call(target, this, &all)
     }
 
     /// A callee for "is not a function".
@@ -548,6 +589,21 @@ impl<'a> Vm<'a> {
         }
         self.heap.set_array_length_field(array, length);
         Ok(Value::object(array))
+    }
+
+    /// A new array of the elements `first..length` of an array, undefined for its holes.
+    pub(crate) fn tail_of(&mut self, array: u32, first: u32, length: u32) -> Result<u32> {
+        let count = length.saturating_sub(first);
+        self.charge(u64::from(count) / 8)?;
+        let shape = self.realm_cell(Realm::ARRAY_SHAPE);
+        let tail = self.heap.array(shape, count)?;
+        let elements = self.heap.elements(tail);
+        for i in 0..count {
+            let value = self.heap.dense(array, first + i);
+            self.heap.set_value(elements + 8 + i * 8, if value.is_hole() { Value::UNDEFINED } else { value });
+        }
+        self.heap.set_array_length_field(tail, count);
+        Ok(tail)
     }
 
     /// A dense array of values; its cell.

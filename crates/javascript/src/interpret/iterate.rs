@@ -76,9 +76,7 @@ slow_op!(IteratorRest(vm, word) {
         let array = iterator.payload();
         let first = index.as_int_unchecked() as u32;
         let length = vm.heap.array_length(array);
-        vm.charge(u64::from(length.saturating_sub(first)) / 8)?;
-        let values: Vec<Value> = (first..length).map(|i| vm.heap.dense(array, i)).map(|v| if v.is_hole() { Value::UNDEFINED } else { v }).collect();
-        let list = vm.array_of(&values)?;
+        let list = vm.tail_of(array, first, length)?;
         vm.set_register(b(word), Value::UNDEFINED);
         vm.set_register(a(word), Value::object(list));
         return Ok(());

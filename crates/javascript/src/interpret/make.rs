@@ -124,7 +124,7 @@ slow_op!(TemplateObject(vm, word) {
     }
     // A Slots cell: cooked and raw by turns.
     let parts = constant.payload();
-    let count = vm.heap.high(parts) / 2;
+    let count = vm.heap.high(parts).min(vm.heap.most(8)) / 2;
     let cooked: Vec<Value> = (0..count).map(|i| vm.heap.value(parts + 8 + i * 16)).collect();
     let raw: Vec<Value> = (0..count).map(|i| vm.heap.value(parts + 16 + i * 16)).collect();
     let raw = vm.array_of(&raw)?;
@@ -148,27 +148,25 @@ op!(Closure(vm, regs, region, pc, state, word) {
 });
 
 slow_op!(CreateArguments(vm, word) {
-    let object = vm.arguments_object(false)?;
-    if b(word) != 0 {
-        // Both at once: either would overwrite arguments that the other still needs.
-        let count = vm.heap.mem.load_u32(vm.fp + 8);
-        let list = vm.arguments_array(vm.fp, count, u32::from(c(word)))?;
-        vm.set_register(b(word), list);
-    }
-    vm.set_register(a(word), object);
-    Ok(())
+    vm.arguments_and_rest(word, false)
 });
 
 slow_op!(CreateMappedArguments(vm, word) {
-    let object = vm.arguments_object(true)?;
-    vm.set_register(a(word), object);
-    Ok(())
+    vm.arguments_and_rest(word, true)
 });
 
 slow_op!(Rest(vm, word) {
     let count = vm.heap.mem.load_u32(vm.fp + 8);
     let list = vm.arguments_array(vm.fp, count, u32::from(b(word)))?;
     vm.set_register(a(word), list);
+    Ok(())
+});
+
+slow_op!(ArrayTail(vm, word) {
+    let list = vm.register(b(word));
+    let length = if vm.heap.is_kind(list, Kind::Array) { vm.heap.array_length(list.payload()) } else { 0 };
+    let tail = vm.tail_of(list.payload(), vm.extension(1), length)?;
+    vm.set_register(a(word), Value::object(tail));
     Ok(())
 });
 
@@ -698,6 +696,19 @@ impl<'a> Vm<'a> {
     /// A class whose parent's `prototype` is an accessor: reads it first, then the instruction runs again with the pair.
     fn class_by_helper(&mut self, _word: u32, _heritage: Value) -> Result<()> {
         self.fail(Fault::Type, "Class extends value whose prototype is an accessor is not supported")
+    }
+
+    /// `arguments` in register a and, unless b is 0, the array of the arguments from number c on in register b. Both at once:
+    /// either would overwrite arguments that the other still needs.
+    fn arguments_and_rest(&mut self, word: u32, mapped: bool) -> Result<()> {
+        let object = self.arguments_object(mapped)?;
+        if b(word) != 0 {
+            let count = self.heap.mem.load_u32(self.fp + 8);
+            let list = self.arguments_array(self.fp, count, u32::from(c(word)))?;
+            self.set_register(b(word), list);
+        }
+        self.set_register(a(word), object);
+        Ok(())
     }
 
     /// `arguments`.

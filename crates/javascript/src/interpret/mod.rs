@@ -329,7 +329,12 @@ pub(super) fn signalled(vm: &mut Vm<'_>, pc: u32, signal: Signal) -> bool {
         Signal::Collect(bytes) => match vm.make_room(bytes) {
             Ok(()) => {
                 vm.fuel = vm.fuel.saturating_add(price);
-                true
+                vm.find_releases();
+                if vm.host.releases.is_empty() {
+                    return true;
+                }
+                vm.exit = Exit::Slice;
+                false
             }
             Err(Signal::Throw(value)) => throw(vm, value),
             Err(Signal::Stop(pause)) => {

@@ -628,6 +628,7 @@ impl<'a> Vm<'a> {
         loop {
             if self.heap.flags(object) & flag::LAZY != 0
                 && matches!(key, Key::Name(atoms::NAME | atoms::LENGTH | atoms::PROTOTYPE | atoms::STACK))
+                && self.heap.is(object, Kind::Error) == (key == Key::Name(atoms::STACK))
             {
                 self.materialise(object)?;
             }
@@ -915,7 +916,8 @@ impl<'a> Vm<'a> {
 
     /// CreateDataProperty on an ordinary object, which throws when refused.
     pub(crate) fn define_plain(&mut self, object: u32, key: Key, value: Value) -> Result<()> {
-        if self.heap.flags(object) & flag::LAZY != 0 {
+        let is_error = self.heap.is(object, Kind::Error);
+        if self.heap.flags(object) & flag::LAZY != 0 && (!is_error || key == Key::Name(atoms::STACK)) {
             self.materialise(object)?;
         }
         match self.heap.own(object, key) {

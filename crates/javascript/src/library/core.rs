@@ -282,7 +282,7 @@ fn error(vm: &mut Vm<'_>, a: Arguments, fault: Fault) -> Result<Value> {
 }
 
 fn call(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
-    let list: Vec<Value> = (2..a.count).map(|i| a.get(vm, i)).collect();
+    let list: Vec<Value> = (2..a.count.min(1 << 20)).map(|i| a.get(vm, i)).collect();
     vm.call(a.get(vm, 0), a.get(vm, 1), &list)
 }
 

@@ -1,8 +1,8 @@
 //! What errors remember of the stack, and its text in V8's form.
 //!
 //! An error's field holds its trace: a cell of (code, pc) pairs, innermost first, and one last pair of the class's name and
-//! the message as they were when the error was made. The text is made when somebody first looks at `stack`
-//! ([`flag::LAZY`]).
+//! the message as they were when the error was made, for errors whose own cannot just be read. The text is made when
+//! somebody first looks at `stack` ([`flag::LAZY`]).
 
 use super::{Leaf, Native};
 use crate::heap::memory::SHARED;
@@ -113,18 +113,50 @@ impl Vm<'_> {
 
     /// Line and column, both from 1, of a byte of a source (a Raw cell of WTF-8); columns count UTF-16 units.
     pub(crate) fn line_and_column(&self, source: u32, offset: u32) -> (u32, u32) {
-        let mem = self.heap.mem;
+        // Piece by piece: bundles are megabytes in which a trace asks for ten places.
+        const PIECE: u32 = 64 << 10;
         let (mut line, mut column) = (1, 1);
-        for at in source + 8..source + 8 + offset {
-            match mem.load_u8(at) {
-                b'\n' => (line, column) = (line + 1, 1),
-                // A first byte of four stands for a pair; bytes that follow for nothing.
-                0xf0.. => column += 2,
-                0x80..=0xbf => {}
-                _ => column += 1,
+        let mut bytes = Vec::new();
+        let mut at = 0;
+        while at < offset {
+            let length = PIECE.min(offset - at);
+            bytes.clear();
+            self.heap.mem.read(source.wrapping_add(8 + at), length, &mut bytes);
+            at += length;
+            let mut rest = bytes.as_slice();
+            if let Some(last) = memchr::memrchr(b'\n', rest) {
+                line += memchr::memchr_iter(b'\n', rest).count() as u32;
+                column = 1;
+                rest = &rest[last + 1..];
+            }
+            for &byte in rest {
+                column += match byte {
+                    // A first byte of four stands for a pair; bytes that follow for nothing.
+                    0xf0.. => 2,
+                    0x80..=0xbf => 0,
+                    _ => 1,
+                };
             }
         }
         (line, column)
+    }
+
+    /// A property's value if reading it takes no call, else another value. Not by `find`, which makes the stack's text of errors
+    /// that it comes across.
+    fn data_or(&mut self, object: u32, name: u32, other: Value) -> Value {
+        const FURTHEST: u32 = 100;
+        let mut at = object;
+        for _ in 0..FURTHEST {
+            match self.heap.own(at, Key::Name(name)) {
+                Own::Data { address, .. } => return self.heap.value(address),
+                Own::Absent if self.heap.flags(at) & flag::EXOTIC == 0 => at = self.heap.proto(at),
+                _ => break,
+            }
+            if at == 0 {
+                break;
+            }
+        }
+        other
     }
 
     /// Gives an error its `stack`.
@@ -134,11 +166,16 @@ impl Vm<'_> {
         if trace.is_object_cell() && self.heap.is(trace.payload(), Kind::Slots) {
             let trace = trace.payload();
             let last = trace + 8 + (self.heap.high(trace) / 2).saturating_sub(1) * 16;
-            let (name, message) = (self.heap.value(last), self.heap.value(last + 8));
+            // As the error is called now: classes set the name after the error was made.
+            let name = self.data_or(error, atoms::NAME, self.heap.value(last));
+            let message = self.data_or(error, atoms::MESSAGE, self.heap.value(last + 8));
             let part = |vm: &mut Self, value: Value| if value.is_string() { vm.heap.text(value.payload()) } else { Ok(String::new()) };
             let (name, message) = (part(self, name)?, part(self, message)?);
-            let name = if name.is_empty() { "Error".to_owned() } else { name };
-            text = if message.is_empty() { name } else { format!("{name}: {message}") };
+            text = match (name.is_empty(), message.is_empty()) {
+                (true, _) => message,
+                (_, true) => name,
+                _ => format!("{name}: {message}"),
+            };
             text.push_str(&self.stack_lines(trace)?);
         }
         let string = self.heap.string(&text)?;

@@ -18,6 +18,31 @@
 });
 %define("text", function (x) { return typeof x === "symbol" ? %symbolText(x) : %toString(x); });
 %define("showNumber", function (n) { return n === 0 && 1 / n < 0 ? "-0" : `${n}`; });
+// Objects that show themselves are asked, round after round, since what they answer may hold further ones.
+%define("inspect", function (x, depth, hidden, entries, wide) {
+  let text = %inspectWith(x, depth, hidden, entries, wide, undefined);
+  const answers = [];
+  for (let round = 0; typeof text !== "string"; round++) {
+    if (round === 64) return "[Object]";
+    for (let i = 0; i < text.length; i += 3) {
+      const left = text[i + 2];
+      const options = {
+        depth: left, showHidden: hidden === true, colors: false, customInspect: true, showProxy: false, maxArrayLength: 100,
+        maxStringLength: 10000, breakLength: 80, compact: 3, sorted: false, getters: false, numericSeparator: false,
+        stylize(part) { return %toString(part); },
+      };
+      const inspect = (value, given) => {
+        let deep = %isObject(given) ? given.depth : undefined;
+        if (deep === null || deep === 1 / 0) deep = 64;
+        return %inspect(value, deep, %isObject(given) && given.showHidden === true);
+      };
+      %push(answers, text[i]);
+      %push(answers, %call(text[i + 1], text[i], left, options, inspect));
+    }
+    text = %inspectWith(x, depth, hidden, entries, wide, answers);
+  }
+  return text;
+});
 %define("formatOne", function (kind, x) {
   if (kind === "c") return "";
   if (kind === "O") return %inspect(x);
@@ -217,13 +242,14 @@
 // --- Time ---
 %define("addTimer", function (f, delay, list, repeats) {
   if (!%isCallable(f)) %typeError("The callback of a timer must be a function");
-  delay = +delay;
-  if (!(delay >= 1)) delay = 1;
-  if (delay > 2147483647) delay = 1;
   const state = %hostState(), id = state[3] + 1;
   state[3] = id;
-  %push(%timers(), [id, %elapsed() + delay, f, list, repeats ? delay : 0]);
+  %push(%timers(), [id, %timerNow() + delay, f, list, repeats ? delay : 0]);
   return id;
+});
+%define("timerDelay", function (delay) {
+  delay = %trunc(+delay);
+  return delay >= 1 && delay <= 2147483647 ? delay : 1;
 });
 %define("dropTimer", function (id) {
   const timers = %timers();
@@ -247,8 +273,8 @@
   timer[2](...timer[3]);
 });
 %install(@GLOBAL, {
-  setTimeout(f, delay, ...list) { return %addTimer(f, delay, list, false); },
-  setInterval(f, delay, ...list) { return %addTimer(f, delay, list, true); },
+  setTimeout(f, delay, ...list) { return %addTimer(f, %timerDelay(delay), list, false); },
+  setInterval(f, delay, ...list) { return %addTimer(f, %timerDelay(delay), list, true); },
   setImmediate(f, ...list) { return %addTimer(f, 0, list, false); },
   clearTimeout(id) { %dropTimer(id); },
   clearInterval(id) { %dropTimer(id); },
@@ -482,6 +508,35 @@
   return out;
 });
 %constant(@URL_SEARCH_PARAMS_PROTOTYPE, @@toStringTag, "URLSearchParams", 4);
+
+// --- Random bytes: from where Math.random has its numbers ---
+%constant(@GLOBAL, "crypto", %namespace(), 5);
+%define("fillRandom", function (array) {
+  const length = %typedLength(array) * %elementSize(%typedType(array)), from = %typedOffset(array);
+  for (let at = 0; at < length; at += 8) %randomFill(%newTyped(@UINT8_PROTOTYPE, 1, %typedBuffer(array), from + at, length - at));
+});
+%install(@GLOBAL.crypto, {
+  getRandomValues(array) {
+    const type = %typedType(array);
+    if (type < 0 || type === 7 || type === 8) %throwNamed("TypeMismatchError", "The data argument must be an integer-type TypedArray");
+    if (%typedLength(array) * %elementSize(type) > 65536) %throwNamed("QuotaExceededError", `The requested length exceeds 65,536 bytes`);
+    %fillRandom(array);
+    return array;
+  },
+  randomUUID() {
+    const bytes = %typedNew(@UINT8_PROTOTYPE, 1, 16);
+    %fillRandom(bytes);
+    bytes[6] = bytes[6] & 15 | 64;
+    bytes[8] = bytes[8] & 63 | 128;
+    let text = "";
+    for (let i = 0; i < 16; i++) {
+      if (i === 4 || i === 6 || i === 8 || i === 10) text += "-";
+      text += "0123456789abcdef"[bytes[i] >> 4] + "0123456789abcdef"[bytes[i] & 15];
+    }
+    return text;
+  },
+});
+%constant(@GLOBAL.crypto, @@toStringTag, "Crypto", 4);
 
 // --- structuredClone ---
 %define("cloneError", function (x) { %throwNamed("DataCloneError", `${typeof x === "symbol" ? %symbolText(x) : %inspect(x, 0)} could not be cloned.`); });

@@ -7,6 +7,7 @@ use crate::compile::{Request, compile};
 use crate::heap::memory::SHARED;
 use crate::heap::string::Key;
 use crate::heap::{Kind, Pause, Result, Signal, atoms, flag};
+use crate::install::{BOX_ELEMENT, BOX_OUTER};
 use crate::syntax::{Budget, Fault as Syntax, Goal, Options};
 use crate::tools::with_tools;
 use crate::value::Value;
@@ -101,6 +102,8 @@ impl<'a> Vm<'a> {
         // What lies above the running frame is stale.
         self.heap.mem.fill(end, limit.saturating_sub(end) / 8, 0);
         let first = REALM_END.next_multiple_of(16);
+        self.heap.hosts.clear();
+        self.heap.hosts.resize(self.host.targets.len().div_ceil(64), 0);
         self.heap.collect(first, (base, end));
         Ok(())
     }
@@ -188,7 +191,7 @@ impl<'a> Vm<'a> {
         self.check_eval()?;
         let text = self.heap.wtf8(source.payload())?;
         let scope = self.constant(constant).payload();
-        let count = self.heap.high(scope) / 3;
+        let count = (self.heap.high(scope) / 3).min(self.heap.size(scope) / 24);
         let mut names: Vec<(Vec<u8>, VariableKind)> = Vec::with_capacity(count as usize);
         for i in 0..count {
             let at = scope + 8 + i * 24;
@@ -220,12 +223,16 @@ impl<'a> Vm<'a> {
         self.heap.set_flags(function, flag::LAZY | flag::CALLABLE);
         let own = self.callee().payload();
         for i in 0..count {
-            let place = self.heap.value(scope + 8 + i * 24 + 16).as_int().unwrap_or(0) as u32;
-            let value = if place & 0x1_0000 == 0 {
+            let place = self.heap.value(scope + 8 + i * 24 + 16).as_number().unwrap_or(0.0) as u64;
+            let mut value = if place & BOX_OUTER == 0 {
                 self.register(place as u8)
             } else {
-                self.heap.value(own + function::CAPTURES + (place & 0xffff) * 8)
+                self.heap.value(own + function::CAPTURES + (place as u32 & 0xffff) * 8)
             };
+            if place >= BOX_ELEMENT {
+                let list = self.heap.value(value.payload() + 8);
+                value = self.heap.dense(list.payload(), (place / BOX_ELEMENT - 1) as u32);
+            }
             self.heap.set_value(function + function::CAPTURES + i * 8, value);
         }
         let this = self.register(crate::bytecode::frame::THIS);

@@ -3,6 +3,8 @@
 //! Looks only: getters are named, not called, and proxies are looked through. Depth, entries and the size of the whole are
 //! bounded, so the host's stack and memory are too.
 
+use std::collections::BTreeMap;
+
 use super::Native;
 use crate::bytecode::function_flag;
 use crate::heap::object::Own;
@@ -11,7 +13,7 @@ use crate::heap::string::Key;
 use crate::heap::{Kind, Pause, Result, Signal, atoms};
 use crate::number;
 use crate::value::Value;
-use crate::vm::Vm;
+use crate::vm::{Realm, Vm};
 
 /// Columns that entries on one line may fill.
 const WIDTH: usize = 80;
@@ -29,8 +31,10 @@ const fn leaf(name: &'static str, leaf: super::Leaf) -> Native {
 }
 
 pub(super) const NATIVES: &[Native] = &[
-    // (value, depth, hidden properties too, entries shown, one line however long)
-    leaf("inspect", |vm, a| {
+    // (value, depth, hidden properties too, entries shown, one line however long, answers): the text; or, for objects that say
+    // themselves how they are shown, an array of such objects, their methods and depths, three by three. The answers are
+    // objects and what their methods said, two by two.
+    leaf("inspectWith", |vm, a| {
         let number = |vm: &Vm<'_>, i: u32, missing: i32| a.get(vm, i).as_int().unwrap_or(missing);
         let mut options =
             Options { depth: number(vm, 1, 2).min(DEEPEST), entries: number(vm, 3, ENTRIES as i32) as usize, ..Options::default() };
@@ -38,9 +42,17 @@ pub(super) const NATIVES: &[Native] = &[
         if a.get(vm, 4) == Value::TRUE {
             options.width = usize::MAX / 4;
         }
-        let text = inspect(vm, a.get(vm, 0), options)?;
+        let mut custom = Custom { symbol: vm.custom_symbol()?, ..Custom::default() };
+        let answers = a.get(vm, 5);
+        if vm.heap.is_kind(answers, Kind::Array) {
+            for i in 0..vm.heap.array_length(answers.payload()) / 2 {
+                let object = vm.heap.dense(answers.payload(), i * 2);
+                custom.answers.insert(object.0, vm.heap.dense(answers.payload(), i * 2 + 1));
+            }
+        }
+        let (text, asked) = inspect(vm, a.get(vm, 0), options, custom)?;
         vm.charge(text.len() as u64 / 8)?;
-        vm.heap.string(&text).map(Value::string)
+        if asked.is_empty() { vm.heap.string(&text).map(Value::string) } else { vm.array_of(&asked).map(Value::object) }
     }),
     leaf("width", |vm, a| {
         let text = vm.to_string_primitive(a.get(vm, 0))?;
@@ -66,13 +78,25 @@ impl Default for Options {
 
 /// A value as the prompt shows it; none when there is no room to find out.
 pub(crate) fn show(vm: &mut Vm<'_>, value: Value) -> Option<String> {
-    inspect(vm, value, Options::default()).ok()
+    inspect(vm, value, Options::default(), Custom::default()).ok().map(|(text, _)| text)
 }
 
-fn inspect(vm: &mut Vm<'_>, value: Value, options: Options) -> Result<String> {
+/// Objects with a method under the symbol `nodejs.util.inspect.custom`, which says how they are shown. Only script can call it.
+#[derive(Default)]
+struct Custom {
+    /// The symbol's cell, 0 if nobody has asked for it or it is not looked for.
+    symbol: u32,
+    /// What methods have answered, by object.
+    answers: BTreeMap<u64, Value>,
+    /// Objects whose answer is wanted, methods, depths.
+    asked: Vec<Value>,
+}
+
+fn inspect(vm: &mut Vm<'_>, value: Value, options: Options, custom: Custom) -> Result<(String, Vec<Value>)> {
     let left = LARGEST.min(vm.heap.cap as usize);
-    let mut inspector = Inspector { vm, options, indent: 0, seen: Vec::new(), circular: Vec::new(), current: 0, left };
-    inspector.value(value, 0, false)
+    let mut inspector = Inspector { vm, options, custom, indent: 0, seen: Vec::new(), circular: Vec::new(), current: 0, left };
+    let text = inspector.value(value, 0, false)?;
+    Ok((text, inspector.custom.asked))
 }
 
 /// What the entries of an object are.
@@ -85,6 +109,7 @@ enum Extras {
 struct Inspector<'v, 'a> {
     vm: &'v mut Vm<'a>,
     options: Options,
+    custom: Custom,
     indent: usize,
     /// Objects that are being shown, outermost first.
     seen: Vec<u32>,
@@ -280,7 +305,7 @@ impl Inspector<'_, '_> {
     fn tag(&mut self, cell: u32) -> Result<String> {
         let key = Key::Name(atoms::SYM_TO_STRING_TAG);
         if self.vm.heap.is(cell, Kind::TypedArray) {
-            return Ok(String::new());
+            return Ok(super::typed::name_of(self.vm, cell).to_owned());
         }
         if let Own::Data { attributes, .. } = self.vm.heap.own(cell, key)
             && (self.options.hidden || attributes & attribute::ENUMERABLE != 0)
@@ -358,6 +383,11 @@ impl Inspector<'_, '_> {
                 return Ok("[Host object]".to_owned());
             }
         }
+        if self.custom.symbol != 0
+            && let Some(text) = self.by_itself(value, cell, level)?
+        {
+            return Ok(text);
+        }
         if self.seen.contains(&cell) {
             let at = self.circular.iter().position(|&known| known == cell).unwrap_or_else(|| {
                 self.circular.push(cell);
@@ -366,6 +396,41 @@ impl Inspector<'_, '_> {
             return Ok(format!("[Circular *{}]", at + 1));
         }
         self.object(cell, level, inside_buffer)
+    }
+
+    /// How an object shows itself, if it has a method for that: what it answered, or nothing yet.
+    fn by_itself(&mut self, value: Value, cell: u32, level: i32) -> Result<Option<String>> {
+        if let Some(&answer) = self.custom.answers.get(&value.0) {
+            if answer == value {
+                return Ok(None);
+            }
+            if level > DEEPEST {
+                return Ok(Some("[Object]".to_owned()));
+            }
+            let text = if answer.is_object() {
+                self.value(answer, level, false)?
+            } else {
+                let text = self.vm.to_string_primitive(answer)?;
+                self.vm.heap.text(text)?
+            };
+            return Ok(Some(text.replace('\n', &format!("\n{}", " ".repeat(self.indent)))));
+        }
+        let Some(method) = self.data(cell, Key::Name(self.custom.symbol))? else { return Ok(None) };
+        if !self.vm.is_callable(method) {
+            return Ok(None);
+        }
+        // A prototype is not one of its instances.
+        if let Own::Data { address, .. } = self.own(cell, Key::Name(atoms::CONSTRUCTOR))? {
+            let maker = self.vm.heap.value(address);
+            if self.vm.is_callable(maker) {
+                let maker = self.vm.object_cell(maker)?;
+                if self.data(maker, Key::Name(atoms::PROTOTYPE))? == Some(value) {
+                    return Ok(None);
+                }
+            }
+        }
+        self.custom.asked.extend([value, method, Value::int(self.options.depth - level)]);
+        Ok(Some(String::new()))
     }
 
     /// A module's namespace: what the boxes behind its names hold.
@@ -428,7 +493,11 @@ impl Inspector<'_, '_> {
     }
 
     fn object(&mut self, cell: u32, level: i32, inside_buffer: bool) -> Result<String> {
-        let kind = self.vm.heap.kind(cell);
+        let mut kind = self.vm.heap.kind(cell);
+        if kind == Kind::Object && self.inherits(cell, self.vm.realm(Realm::ERROR_PROTOTYPE)) {
+            // An error of the kind that functions made before there were classes.
+            kind = Kind::Error;
+        }
         let constructor = self.constructor(cell)?;
         let constructor = constructor.as_deref();
         let tag = self.tag(cell)?;
@@ -812,10 +881,7 @@ impl Inspector<'_, '_> {
         };
         let name = part(self, atoms::NAME)?.unwrap_or_else(|| "Error".to_owned());
         let message = part(self, atoms::MESSAGE)?.unwrap_or_default();
-        let stack = match part(self, atoms::STACK)? {
-            Some(stack) => stack,
-            None => self.vm.stack_text(cell)?,
-        };
+        let stack = part(self, atoms::STACK)?.unwrap_or_default();
         let mut stack = if stack.is_empty() {
             match (name.is_empty(), message.is_empty()) {
                 (_, true) => name.clone(),
@@ -942,6 +1008,19 @@ impl Inspector<'_, '_> {
 }
 
 impl Vm<'_> {
+    /// The cell of the symbol under which objects have a method that shows them; 0 if nobody has asked for it.
+    fn custom_symbol(&mut self) -> Result<u32> {
+        let registry = self.realm(Realm::SYMBOL_REGISTRY);
+        if !registry.is_object_cell() {
+            return Ok(0);
+        }
+        let name = self.heap.name("nodejs.util.inspect.custom")?;
+        Ok(match self.heap.own(registry.payload(), Key::Name(name)) {
+            Own::Data { address, .. } => self.heap.value(address).payload(),
+            _ => 0,
+        })
+    }
+
     /// An error's stack as text: name and message, then where it was made; empty for what has no trace.
     pub(crate) fn stack_text(&mut self, error: u32) -> Result<String> {
         let mut text = self.describe_error(Value::object(error));

@@ -53,13 +53,7 @@ macro_rules! unary {
             Ok(Value::number(if infinite { f64::INFINITY } else if nan { f64::NAN } else { sum }))
         } },
         Native { target: "Math", name: "random", length: 0, convert: "", leaf: |vm, _| {
-            // xorshift64*: seeded, never the host's.
-            let mut x = vm.random;
-            x ^= x >> 12;
-            x ^= x << 25;
-            x ^= x >> 27;
-            vm.random = x;
-            let bits = x.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11;
+            let bits = vm.random_bits()? >> 11;
             Ok(Value::number(bits as f64 / 9_007_199_254_740_992.0))
         } }]
     };

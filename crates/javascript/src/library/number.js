@@ -5,6 +5,51 @@
   if (typeof inner !== "number") %typeError("not a number");
   return inner;
 });
+// As en-US writes numbers: groups of three digits, three digits behind the point at most.
+%define("grouped", function (digits) {
+  let text = "", end = digits.length;
+  for (; end > 3; end -= 3) text = "," + %slice(digits, end - 3, end) + text;
+  return %slice(digits, 0, end) + text;
+});
+%define("localNumber", function (n, options) {
+  if (n !== n) return "NaN";
+  let least, most, before = "", behind = "";
+  if (%isObject(options)) {
+    const style = options.style;
+    if (style === "percent") { n *= 100; behind = "%"; least = most = 0; }
+    if (style === "currency") {
+      const currency = %toString(options.currency);
+      before = currency === "USD" ? "$" : currency === "EUR" ? "€" : currency === "GBP" ? "£" : currency === "JPY" ? "¥" : currency + "\xa0";
+      least = most = currency === "JPY" ? 0 : 2;
+    }
+    const from = options.minimumFractionDigits, to = options.maximumFractionDigits;
+    if (from !== undefined) least = %trunc(+from);
+    if (to !== undefined) most = %trunc(+to);
+  }
+  if (least === undefined) least = most === undefined || most > 0 ? 0 : most;
+  if (most === undefined || most < least) most = least > 3 ? least : 3;
+  if (!(least >= 0 && most <= 100)) %rangeError("minimumFractionDigits value is out of range.");
+  const sign = n < 0 || 1 / n < 0 ? "-" : "";
+  if (n < 0) n = -n;
+  if (n === 1 / 0) return sign + before + "∞" + behind;
+  let text = n >= 1e21 ? %bigintText(%numberToBigInt(n), 10) : n < 1e-6 ? %numberFixed(n, most) : `${n}`;
+  let point = 0;
+  while (point < text.length && text[point] !== ".") point++;
+  if (point === text.length) text += ".";
+  if (text.length > point + 1 + most) {
+    // Rounded as it is written, not as it is.
+    const up = text[point + 1 + most] >= "5" ? 1n : 0n;
+    let digits = %bigintText(%toBigInt(%slice(text, 0, point) + %slice(text, point + 1, point + 1 + most)) + up, 10);
+    while (digits.length <= most) digits = "0" + digits;
+    point = digits.length - most;
+    text = %slice(digits, 0, point) + "." + %slice(digits, point, digits.length);
+  }
+  while (text.length < point + 1 + least) text += "0";
+  let end = text.length;
+  while (end > point + 1 + least && text[end - 1] === "0") end--;
+  if (end === point + 1) end = point;
+  return sign + before + %grouped(%slice(text, 0, point)) + %slice(text, point, end) + behind;
+});
 %constructor("Number", function Number(value) {
   let n = 0;
   if (arguments.length > 0) {
@@ -52,7 +97,7 @@
     if (r < 2 || r > 36) %rangeError("toString() radix must be between 2 and 36");
     return %numberText(n, r);
   },
-  toLocaleString() { return %numberText(%thisNumber(this), 10); },
+  toLocaleString(locales = undefined, options = undefined) { return %localNumber(%thisNumber(this), options); },
   valueOf() { return %thisNumber(this); },
   toFixed(digits) {
     const n = %thisNumber(this), d = %toIntegerOrInfinity(digits);
@@ -111,7 +156,10 @@
     if (r < 2 || r > 36) %rangeError("toString() radix must be between 2 and 36");
     return %bigintText(n, r);
   },
-  toLocaleString() { return %bigintText(%thisBigInt(this), 10); },
+  toLocaleString() {
+    const text = %bigintText(%thisBigInt(this), 10);
+    return text[0] === "-" ? "-" + %grouped(%slice(text, 1, text.length)) : %grouped(text);
+  },
   valueOf() { return %thisBigInt(this); },
 });
 %constant(@BIGINT_PROTOTYPE, @@toStringTag, "BigInt", 4);

@@ -1,4 +1,4 @@
-// RegExp. Not listed in SOURCES yet: it has not been run. List it after proxy.js and run test/built-ins/RegExp.
+// RegExp.
 %constructor("RegExp", function RegExp(pattern, flags) {
   const is = %isRegExp(pattern);
   let newTarget = new.target;
@@ -19,7 +19,18 @@
   given = given === undefined ? "" : %toString(given);
   return %newPattern(proto, source, given);
 }, @REGEXP_PROTOTYPE);
-%install(@REGEXP_PROTOTYPE.constructor, { get [@@species]() { return this; } });
+%install(@REGEXP_PROTOTYPE.constructor, {
+  get [@@species]() { return this; },
+  // What older programs ask for after a match.
+  get $1() { return %lastMatch(1); }, get $2() { return %lastMatch(2); }, get $3() { return %lastMatch(3); },
+  get $4() { return %lastMatch(4); }, get $5() { return %lastMatch(5); }, get $6() { return %lastMatch(6); },
+  get $7() { return %lastMatch(7); }, get $8() { return %lastMatch(8); }, get $9() { return %lastMatch(9); },
+  get lastMatch() { return %lastMatch(0); }, get "$&"() { return %lastMatch(0); },
+  get lastParen() { return %lastMatch(10); }, get "$+"() { return %lastMatch(10); },
+  get input() { return %lastMatch(11); }, set input(text) {}, get $_() { return %lastMatch(11); }, set $_(text) {},
+  get leftContext() { return %lastMatch(12); }, get "$`"() { return %lastMatch(12); },
+  get rightContext() { return %lastMatch(13); }, get "$'"() { return %lastMatch(13); },
+});
 %define("setLastIndex", function (r, n) { r.lastIndex = n; });
 %define("patternBuiltinExec", function (r, text) {
   const lastIndex = %toLength(r.lastIndex);

@@ -38,6 +38,7 @@ pub(super) const NATIVES: &[Native] = &[
         Ok(object)
     }),
     leaf("patternMatch", exec),
+    leaf("lastMatch", last_part),
     leaf("patternNames", |vm, a| {
         // (pattern): a list of group number and name by turns.
         let program = ready(vm, a.get(vm, 0))?;
@@ -228,6 +229,7 @@ type Group = Option<(u32, u32)>;
 
 /// Looks for a match from `from` on: the groups, the whole match first.
 fn find(vm: &mut Vm<'_>, pattern: Value, text: Value, from: u32, sticky: bool) -> Result<Option<Vec<Group>>> {
+    let memory = last_match(vm)?;
     let program = ready(vm, pattern)?;
     let flat = vm.heap.flat(text.payload())?;
     let code = words(vm, program);
@@ -244,7 +246,9 @@ fn find(vm: &mut Vm<'_>, pattern: Value, text: Value, from: u32, sticky: bool) -
     match step {
         Step::Matched => {
             let groups = Header(code).groups();
-            Ok(Some((0..groups).map(|i| group(&store, i, flat.length)).collect()))
+            let groups: Vec<Group> = (0..groups).map(|i| group(&store, i, flat.length)).collect();
+            remember(vm, memory, text, &groups);
+            Ok(Some(groups))
         }
         Step::Failed => Ok(None),
         Step::OutOfFuel => {
@@ -254,6 +258,55 @@ fn find(vm: &mut Vm<'_>, pattern: Value, text: Value, from: u32, sticky: bool) -
         Step::OutOfMemory => Err(Signal::Collect(vm.heap.cap)),
         Step::Corrupt => Err(Signal::Stop(Pause::Internal)),
     }
+}
+
+/// Groups of the last match that `RegExp.$1` and its like tell of, the whole match and the last group among them.
+const REMEMBERED: u32 = 11;
+
+/// The cell that holds the last match: its text, then start and end of its groups.
+fn last_match(vm: &mut Vm<'_>) -> Result<u32> {
+    let known = vm.realm(Realm::LAST_MATCH);
+    if known.is_object_cell() {
+        return Ok(known.payload());
+    }
+    let cell = vm.heap.values(Kind::Slots, 1 + REMEMBERED * 2, Value::UNDEFINED)?;
+    vm.set_realm(Realm::LAST_MATCH, Value::object(cell));
+    Ok(cell)
+}
+
+fn remember(vm: &Vm<'_>, cell: u32, text: Value, groups: &[Group]) {
+    vm.heap.set_value(cell + 8, text);
+    let last = if groups.len() > 1 { groups.last() } else { None };
+    let groups = (0..REMEMBERED as usize - 1).map(|i| groups.get(i)).chain([last]);
+    for (i, group) in groups.enumerate() {
+        let at = cell + 16 + i as u32 * 16;
+        let (start, end) = match group {
+            Some(&Some((start, end))) => (Value::unsigned(start), Value::unsigned(end)),
+            _ => (Value::UNDEFINED, Value::UNDEFINED),
+        };
+        vm.heap.set_value(at, start);
+        vm.heap.set_value(at + 8, end);
+    }
+}
+
+/// (which): a part of the last match: 0 all of it, 1 to 9 a group, 10 the last group, 11 the text, 12 what is left of the match, 13 what is right of it.
+fn last_part(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
+    let cell = last_match(vm)?;
+    let text = vm.heap.value(cell + 8);
+    if !text.is_string() {
+        return Ok(Value::string(atoms::EMPTY));
+    }
+    let place = |vm: &Vm<'_>, group: u32, end: u32| vm.heap.value(cell + 16 + group * 16 + end * 8).as_number().map(|n| n as u32);
+    let length = vm.heap.string_length(text.payload());
+    let which = a.get(vm, 0).as_index().unwrap_or(0);
+    let (start, end) = match which {
+        0..REMEMBERED => (place(vm, which, 0), place(vm, which, 1)),
+        11 => return Ok(text),
+        12 => (Some(0), place(vm, 0, 0)),
+        _ => (place(vm, 0, 1), Some(length)),
+    };
+    let end = end.unwrap_or(0).min(length);
+    vm.heap.substring(text.payload(), start.unwrap_or(0).min(end), end).map(Value::string)
 }
 
 /// RegExpBuiltinExec of a pattern without named groups and indices whose lastIndex is a plain small number. The outer `None`:

@@ -167,7 +167,7 @@ pub(super) const NATIVES: &[Native] = &[
     leaf("textOf", |vm, a| {
         // (list, are they code points?): the string of numbers; undefined if some of them needs more thought.
         let (list, points) = (a.get(vm, 0).payload(), a.get(vm, 1) == Value::TRUE);
-        let count = vm.heap.array_length(list);
+        let count = vm.heap.array_length(list).min(vm.heap.most(8));
         vm.charge(u64::from(count) / 8)?;
         let mut units = Vec::with_capacity(count as usize * 2);
         for i in 0..count {

@@ -400,12 +400,55 @@ pub(crate) fn read(vm: &Vm<'_>, array: u32) -> Vec<u8> {
     out
 }
 
+/// A new Uint8Array that holds these bytes.
+pub(crate) fn of_bytes(vm: &mut Vm<'_>, bytes: &[u8]) -> Result<Value> {
+    const UINT8: u32 = 1;
+    if bytes.len() > vm.heap.cap as usize {
+        return vm.range_error("Array buffer allocation failed");
+    }
+    vm.charge(bytes.len() as u64 / 64)?;
+    let length = bytes.len() as u32;
+    let proto = vm.realm_cell(Realm::ARRAY_BUFFER_PROTOTYPE);
+    let shape = vm.heap.root_shape(proto, Kind::ArrayBuffer, 0)?;
+    let data = vm.heap.raw(length)?;
+    vm.heap.mem.write(data + 8, bytes);
+    let buffer = vm.heap.object(Kind::ArrayBuffer, shape)?;
+    vm.heap.set_value(buffer + 16, Value::object(data));
+    vm.heap.mem.store_u32(buffer + 24, length);
+    vm.heap.mem.store_u32(buffer + 28, TRACKS);
+    let proto = vm.realm_cell(Realm::UINT8_PROTOTYPE);
+    let shape = vm.heap.root_shape(proto, Kind::TypedArray, 0)?;
+    let array = vm.heap.object(Kind::TypedArray, shape)?;
+    vm.heap.set_value(array + 16, Value::object(buffer));
+    vm.heap.mem.store_u32(array + 24, 0);
+    vm.heap.mem.store_u32(array + 28, length);
+    vm.heap.mem.store_u32(array + 32, UINT8);
+    vm.heap.set_flags(array, flag::EXOTIC);
+    Ok(Value::object(array))
+}
+
+/// The bytes of an array buffer, or of what a typed array or data view shows of one.
+pub(crate) fn bytes_of(vm: &Vm<'_>, value: Value) -> Option<Vec<u8>> {
+    if vm.heap.is_kind(value, Kind::TypedArray) {
+        return Some(read(vm, value.payload()));
+    }
+    let (data, size) = bytes(vm, value)?;
+    let mut out = Vec::new();
+    vm.heap.mem.read(data, size, &mut out);
+    Some(out)
+}
+
 /// Writes bytes at a typed array's start, as many as it has room for.
 pub(crate) fn write(vm: &Vm<'_>, array: u32, bytes: &[u8]) {
     if let Some(view) = view(vm, array) {
         let room = bytes.len().min((view.length * view.size) as usize);
         vm.heap.mem.write(view.data, &bytes[..room]);
     }
+}
+
+/// The name of a typed array's class.
+pub(crate) fn name_of(vm: &Vm<'_>, array: u32) -> &'static str {
+    NAMES[type_of(vm, array) as usize]
 }
 
 /// How many elements there are now.

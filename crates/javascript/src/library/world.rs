@@ -5,7 +5,7 @@ use url::Url;
 use super::{Arguments, Native};
 use crate::heap::{Kind, Pause, Result, Signal};
 use crate::value::Value;
-use crate::vm::{Realm, Vm};
+use crate::vm::{Realm, Timing, Vm};
 
 const fn leaf(name: &'static str, leaf: super::Leaf) -> Native {
     Native { target: "", name, length: 0, convert: "", leaf }
@@ -50,7 +50,13 @@ pub(super) const NATIVES: &[Native] = &[
         vm.heap.string(&text).map(Value::string)
     }),
     // Milliseconds since the cell began, with what timers skipped.
-    leaf("elapsed", |vm, _| Ok(Value::number(vm.micros() as f64 / 1000.0))),
+    leaf("elapsed", |vm, _| {
+        let micros = vm.micros();
+        vm.host.timing.read = micros;
+        Ok(Value::number(micros as f64 / 1000.0))
+    }),
+    // Milliseconds since the cell began as timers count them.
+    leaf("timerNow", |vm, _| Ok(Value::number(vm.timer_micros() as f64 / 1000.0))),
     leaf("wallClock", |vm, _| vm.now().map(Value::number)),
     leaf("timers", |vm, _| {
         let list = vm.realm(Realm::TIMERS);
@@ -65,6 +71,8 @@ pub(super) const NATIVES: &[Native] = &[
         let due = (a.get(vm, 0).as_number().unwrap_or(0.0) * 1000.0).clamp(0.0, 9e15) as u64;
         let now = vm.micros();
         vm.host.skipped = vm.host.skipped.saturating_add(due.saturating_sub(now));
+        vm.host.timing.due = due;
+        vm.host.timing.ran = vm.micros();
         Ok(Value::UNDEFINED)
     }),
     leaf("base64", |vm, a| {
@@ -216,6 +224,13 @@ pub(super) const NATIVES: &[Native] = &[
             }
         }
         vm.heap.string(&out.finish()).map(Value::string)
+    }),
+    leaf("randomFill", |vm, a| {
+        // (typed array): eight bytes a call, since every question to the host is an instruction of its own.
+        let array = a.get(vm, 0).payload();
+        let bits = vm.random_bits()?.to_le_bytes();
+        super::typed::write(vm, array, &bits);
+        Ok(Value::UNDEFINED)
     }),
     leaf("hostIsKnown", |vm, a| Ok(Value::boolean(vm.host_is_known(a.get(vm, 0))))),
     leaf("operateHost", |vm, a| vm.operate_host(a)),
@@ -371,10 +386,46 @@ impl Vm<'_> {
         self.spent.saturating_add(slice).saturating_add(self.host.skipped)
     }
 
+    /// Microseconds since the cell began for timers: from when the last one was due it goes on at the pace of a real engine,
+    /// so that timers run in the order in which they would there. A guest that has read the time goes on from there.
+    pub(crate) fn timer_micros(&self) -> u64 {
+        const UNITS_A_MICROSECOND: u64 = 64;
+        let Timing { due, ran, read } = self.host.timing;
+        due.saturating_add(self.micros().saturating_sub(ran) / UNITS_A_MICROSECOND).max(read)
+    }
+
+    /// Sixty-four random bits: the host's if it offers any, else from the cell's own generator (xorshift64*), seeded alike in every cell.
+    pub(crate) fn random_bits(&mut self) -> Result<u64> {
+        if !self.host.entropy {
+            let mut x = self.random;
+            x ^= x >> 12;
+            x ^= x << 25;
+            x ^= x >> 27;
+            self.random = x;
+            return Ok(x.wrapping_mul(0x2545_f491_4f6c_dd1d));
+        }
+        let answer = self.ask(|_| {
+            let target = cell::Target::Offer(cell::RANDOM.to_owned());
+            Ok(cell::HatchCall {
+                target,
+                operation: cell::Operation::Call,
+                arguments: vec![cell::Argument::Value(cell::Value::integer(8))],
+                block: None,
+            })
+        })?;
+        let bytes = if self.heap.is_kind(answer, Kind::TypedArray) { super::typed::read(self, answer.payload()) } else { Vec::new() };
+        match bytes.first_chunk() {
+            Some(bytes) => Ok(u64::from_le_bytes(*bytes)),
+            None => self.type_error("the offer `random` must answer with as many bytes as it is asked for"),
+        }
+    }
+
     /// Milliseconds since 1970: by the host's clock if it offers one, else from fuel.
     pub(crate) fn now(&mut self) -> Result<f64> {
         if !self.host.clock {
-            return Ok(START + (self.micros() / 1000) as f64);
+            let micros = self.micros();
+            self.host.timing.read = micros;
+            return Ok(START + (micros / 1000) as f64);
         }
         let nanos = self.ask(|_| {
             let target = cell::Target::Offer(cell::CLOCK.to_owned());

@@ -1,6 +1,6 @@
 //! Expressions.
 
-use super::arena::R;
+use super::arena::{Failed, R};
 use super::atoms::{Atom, known};
 use super::parse::{Cover, Parse, ctx, event};
 use super::token::Tok;
@@ -49,6 +49,12 @@ impl Parse<'_> {
     /// One assignment expression. `cover`: the caller may yet turn it into a pattern, so what is wrong
     /// in an expression but right in a pattern stays pending.
     pub(crate) fn assign(&mut self, cover: bool) -> R<NodeId> {
+        self.assign_up_to(cover, false)
+    }
+
+    /// The same. `alternate`: it is the last part of a conditional expression; one that it is itself stays with the caller, who
+    /// stands before its question mark then.
+    fn assign_up_to(&mut self, cover: bool, alternate: bool) -> R<NodeId> {
         self.enter()?;
         if self.t.tok == Tok::Ident && self.t.value == known::YIELD && self.has(ctx::YIELD) {
             let node = self.yield_expression()?;
@@ -59,7 +65,7 @@ impl Parse<'_> {
         self.cover = Cover::CLEAR;
         let start = self.t.start;
         self.arrow_at = start;
-        let left = self.conditional()?;
+        let left = self.conditional(alternate)?;
         let node = if self.t.tok.is_assignment() { self.assignment(left, start)? } else { left };
         if self.cover.at != NONE && !cover {
             return self.cover_error();
@@ -131,33 +137,49 @@ impl Parse<'_> {
         self.node_with(Kind::Yield, start, flags, 0, argument, 0)
     }
 
-    fn conditional(&mut self) -> R<NodeId> {
-        let start = self.t.start;
-        let test = self.binary(0)?;
-        if self.t.tok != Tok::Question || self.is_bare_arrow(test) {
-            return Ok(test);
+    fn conditional(&mut self, alternate: bool) -> R<NodeId> {
+        let mut start = self.t.start;
+        let mut test = self.binary(0)?;
+        let mark = self.mark();
+        // A chain of them leans to the right: its parts are kept until the last one is read.
+        loop {
+            if self.t.tok != Tok::Question || self.is_bare_arrow(test) {
+                break;
+            }
+            if self.ts && self.optional_parameter_ahead()? {
+                break;
+            }
+            if alternate && self.mark() == mark {
+                return Ok(test);
+            }
+            if self.cover.at != NONE {
+                return self.cover_error();
+            }
+            self.next()?;
+            let saved = self.ctx;
+            self.ctx &= !ctx::NO_IN;
+            if self.ts {
+                self.ctx |= ctx::NO_ARROW_TYPE;
+            }
+            let then = self.assign(false)?;
+            self.ctx = saved;
+            self.expect(Tok::Colon)?;
+            for item in [start, test, then] {
+                self.item(item)?;
+            }
+            start = self.t.start;
+            test = self.assign_up_to(false, true)?;
         }
-        if self.ts && self.optional_parameter_ahead()? {
-            return Ok(test);
+        while self.mark() > mark {
+            let parts = [self.work.scratch.pop(), self.work.scratch.pop(), self.work.scratch.pop()];
+            let [Some(then), Some(first), Some(start)] = parts else { return Err(Failed) };
+            let branches = self.record(&[then, test])?;
+            test = self.node(Kind::Conditional, start, first, branches)?;
         }
-        if self.cover.at != NONE {
-            return self.cover_error();
-        }
-        self.next()?;
-        let saved = self.ctx;
-        self.ctx &= !ctx::NO_IN;
-        if self.ts {
-            self.ctx |= ctx::NO_ARROW_TYPE;
-        }
-        let then = self.assign(false)?;
-        self.ctx = saved;
-        self.expect(Tok::Colon)?;
-        let other = self.assign(false)?;
-        let branches = self.record(&[then, other])?;
-        self.node(Kind::Conditional, start, test, branches)
+        Ok(test)
     }
 
-    /// An arrow function without parentheres around it: no operator may follow.
+    /// An arrow function without parentheses around it: no operator may follow.
     #[inline]
     fn is_bare_arrow(&self, id: NodeId) -> bool {
         let node = self.at(id);
