@@ -6,43 +6,54 @@ use memory::space::Region;
 use memory::{Fault, Granularity, Image, MapError, PAGE, Permission, Space};
 use proptest::prelude::*;
 
-/// What the address space should be: bytes, and the region each belongs to.
+/// What the address space should be: regions, and the bytes in them that are not zero.
 #[derive(Clone, Default)]
 struct Model {
-    bytes: BTreeMap<u64, (u8, usize)>,
+    bytes: BTreeMap<u64, u8>,
     regions: Vec<(u32, u32, bool)>,
 }
 
 impl Model {
     fn map(&mut self, start: u32, length: u32, write: bool) -> bool {
-        let end = u64::from(start) + u64::from(length);
-        let free = !self
-            .regions
-            .iter()
-            .any(|(other, other_length, _)| u64::from(*other) < end && u64::from(start) < u64::from(*other) + u64::from(*other_length));
+        let free = self.touching(u64::from(start), u64::from(start) + u64::from(length)).is_empty();
         if free {
             self.regions.push((start, length, write));
-            self.bytes.extend((u64::from(start)..end).map(|at| (at, (0, self.regions.len() - 1))));
         }
         free
     }
 
+    /// The regions that have bytes in this range.
+    fn touching(&self, from: u64, to: u64) -> Vec<(u32, u32, bool)> {
+        let touches = |start: u32, length: u32| u64::from(start) < to && from < u64::from(start) + u64::from(length);
+        self.regions.iter().copied().filter(|(start, length, _)| touches(*start, *length)).collect()
+    }
+
+    /// The region that holds all of this range.
+    fn region(&self, from: u64, to: u64) -> Option<(u32, u32, bool)> {
+        let touching = self.touching(from, to);
+        touching.into_iter().find(|(start, length, _)| u64::from(*start) <= from && to <= u64::from(*start) + u64::from(*length))
+    }
+
     fn load(&self, address: u32, width: u32) -> Option<u32> {
-        let region = self.bytes.get(&u64::from(address))?.1;
-        (0..width).try_fold(0, |value, index| {
-            let (byte, other) = self.bytes.get(&(u64::from(address) + u64::from(index)))?;
-            (*other == region).then_some(value | u32::from(*byte) << (8 * index))
-        })
+        let range = u64::from(address)..u64::from(address) + u64::from(width);
+        self.region(range.start, range.end)?;
+        Some(range.rev().fold(0, |value, at| value << 8 | u32::from(self.bytes.get(&at).copied().unwrap_or(0))))
     }
 
     fn store(&mut self, address: u32, width: u32, value: u32) -> bool {
-        let good = self.load(address, width).is_some() && self.regions[self.bytes[&u64::from(address)].1].2;
+        let range = u64::from(address)..u64::from(address) + u64::from(width);
+        let good = self.region(range.start, range.end).is_some_and(|(_, _, write)| write);
         if good {
-            for index in 0..width {
-                self.bytes.get_mut(&(u64::from(address) + u64::from(index))).unwrap().0 = (value >> (8 * index)) as u8;
-            }
+            self.bytes.extend(range.zip(value.to_le_bytes()));
         }
         good
+    }
+
+    /// Whether code made from this page must be watched: something in it can be stored to, or what may be done differs within it.
+    fn watches(&self, page: u32) -> bool {
+        let (start, end) = (u64::from(page) << 12, u64::from(page + 1) << 12);
+        let touching = self.touching(start, end);
+        touching.iter().any(|(_, _, write)| *write) || (!touching.is_empty() && self.region(start, end).is_none())
     }
 }
 
@@ -57,8 +68,9 @@ enum Step {
 }
 
 fn address() -> impl Strategy<Value = u32> {
-    // A few pages at the bottom, where regions meet, and the top of the address space.
-    prop_oneof![4 => 0x1000u32..0x6010, 1 => 0xffff_f000u32..=0xffff_ffff]
+    // A few pages at the bottom, where regions meet, and the top of the address space, whose table of a million pages is too long for Miri.
+    let top = if cfg!(miri) { 0x5000u32..=0x6010 } else { 0xffff_f000..=0xffff_ffff };
+    prop_oneof![4 => 0x1000u32..0x6010, 1 => top]
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -141,10 +153,7 @@ proptest! {
                 }
                 Step::Watch(page) => {
                     space.watch_code(page);
-                    let (start, end) = (u64::from(page) << 12, u64::from(page + 1) << 12);
-                    let may_change = model.bytes.range(start..end).any(|(_, (_, region))| model.regions[*region].2);
-                    let mixed = (start..end).any(|at| model.bytes.get(&at).map(|(_, region)| *region) != model.bytes.get(&start).map(|(_, region)| *region));
-                    if may_change || (mixed && model.bytes.range(start..end).next().is_some()) {
+                    if model.watches(page) {
                         watched.insert(page);
                     }
                 }
@@ -191,6 +200,24 @@ fn the_cap_covers_pages_and_bookkeeping() {
     assert!(space.committed() <= 40 << 10);
 }
 
+/// What ends where the address space ends; nothing is reached by going past it.
+#[test]
+fn the_top_of_the_address_space_is_an_end() {
+    let mut space = Space::new(Granularity::Byte, None, 0);
+    assert_eq!(space.map(0xffff_f000, 0x1001, Permission::ReadWrite, "one too many"), Err(MapError::Wraps));
+    space.map(0xffff_fff0, 0x10, Permission::ReadWrite, "last").unwrap();
+    space.map(0, 0x10, Permission::ReadWrite, "first").unwrap();
+    assert!(space.store_u32(0xffff_fffc, 0x0403_0201));
+    assert_eq!((space.load_u32(0xffff_fffc), space.load_u8(0xffff_ffff)), (Some(0x0403_0201), Some(4)));
+    for address in 0xffff_fffd..=0xffff_ffff {
+        assert_eq!(space.load_u32(address), None);
+        assert!(!space.store_u32(address, u32::MAX));
+        assert_eq!(space.check(address, 4, true), Err(Fault::Unmapped(u32::MAX)));
+    }
+    assert_eq!(space.load_u32(0), Some(0), "nothing came round");
+    assert_eq!(space.read_up_to(0xffff_fffe, &mut [0; 8]), 2);
+}
+
 #[test]
 fn a_region_grows_and_shrinks_to_zeros() {
     for guard in [false, true] {
@@ -222,7 +249,9 @@ fn what_is_mapped_moves_along_when_a_slot_is_outgrown() {
             space.initialize(at, &[at as u8]).unwrap();
         }
         let mut at = 0x2_0000;
-        while at < 0x200_0000 {
+        // Miri walks through every byte of it.
+        let end = if cfg!(miri) { 0x6_0000 } else { 0x200_0000 };
+        while at < end {
             space.map(at, 0x1000, Permission::ReadWrite, "more").unwrap();
             for at in (0x1003..0x3003).chain(0x5005..0x500c) {
                 assert_eq!(space.load_u8(at), Some(at as u8), "at {at:#x}");
