@@ -26,6 +26,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod clock;
 mod console;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
@@ -43,8 +44,9 @@ mod snapshot;
 mod stop;
 mod value;
 
+pub use clock::{Alarm, Clock};
 pub use console::{Console, OutputFull, Stream};
-pub use driver::{Alarm, AnyCell, Cell, CellSnapshot, Clock, MOST_NESTED};
+pub use driver::{AnyCell, Cell, CellSnapshot, MOST_NESTED};
 pub use engine::{After, Engine, Event, Input, Snapshot, Task};
 pub use error::{Error, TransferError, Unsupported};
 pub use group::{CellId, Group};
