@@ -4,7 +4,7 @@ use dynasmrt::{DynasmApi, dynasm};
 
 use super::block::{BOTTOM, FUEL, HOMES, HOST_STACK, LEFT_AT, MEMORY, PC, STACK, TARGET_HOST, TARGET_MASK, TARGET_PC, slot};
 use super::emit::{Cond, Emitter};
-use super::translate::Stubs;
+use super::product::Stubs;
 
 /// Writes the stubs; they stand at the beginning of the code memory.
 pub(super) fn write(emitter: &mut Emitter) -> Stubs {

@@ -1,22 +1,25 @@
 //! The engine: a machine, its environment and the ways to run it, as a cell drives them.
 
+mod drive;
+mod frozen;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Write};
 use std::sync::Arc;
 
 use cell::{
     Argument, Collected, Console, Error, Event, GuestError, Input, Keeps, Meter, Operation, Ref, Reply, Resolved, Shape, Stop, Task,
-    Ticket, TraceFrame, Trap, TrapKind, Unsupported, Value, read_header, write_header,
+    Ticket, TraceFrame, Trap, TrapKind, Unsupported, Value,
 };
-use memory::{BadImage, Image};
 use serde::{Deserialize, Serialize};
 
+use self::frozen::Head;
+pub use self::frozen::MoxieSnapshot;
 use crate::debug::Symbols;
-use crate::environment::{Called, Environment, Surroundings};
+use crate::environment::{Called, Environment};
 use crate::interpreter::Interpreter;
 use crate::layout::{Layout, Refusal, lay_out};
-use crate::machine::{Machine, Stepped};
-use crate::state::{Cpu, Exit, FrozenCpu, Tier};
+use crate::machine::Machine;
+use crate::state::{Cpu, Exit, Tier};
 
 /// Version of the price list for fuel: one unit an instruction, and what `guest/moxie/ABI.md` says for our own calls.
 pub const FUEL_SCHEDULE: u32 = 1;
@@ -101,37 +104,6 @@ impl Default for Moxie {
     fn default() -> Self {
         Self::new(Options::default())
     }
-}
-
-/// Why a stretch of code ended.
-enum End {
-    /// The slice is used up.
-    Slice,
-    Trap(Trap),
-    Swi(u32),
-    Breakpoint,
-}
-
-/// Instructions after which a run is long enough to be worth compiling.
-const WARM: u64 = 20_000;
-/// Units of fuel for which the interpreter takes over where compiled code cannot go on.
-const COLD_STRETCH: u64 = 256;
-
-/// Whether code is to be compiled, after so many instructions.
-fn wants_compiler(tier: Tier, instructions: u64) -> bool {
-    match tier {
-        Tier::Interpreter => false,
-        Tier::Jit => true,
-        Tier::Auto => instructions >= WARM,
-    }
-}
-
-/// A compiler, where this platform has one and the host allows it.
-fn compiler() -> Option<Box<dyn Compiled>> {
-    #[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
-    return crate::jit::Compiler::new(crate::jit::CODE_BUDGET).ok().map(|compiler| Box::new(compiler) as Box<dyn Compiled>);
-    #[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(miri))))]
-    None
 }
 
 impl Moxie {
@@ -228,165 +200,6 @@ impl Moxie {
 
     fn cap(&self) -> u64 {
         self.limits.memory.unwrap_or(u64::MAX)
-    }
-
-    /// Runs until the slice is used up or something special comes.
-    fn stretch(&mut self, fuel: &mut u64) -> End {
-        let Some(machine) = &mut self.machine else { return End::Slice };
-        if self.observer.is_some() || !self.breakpoints.is_empty() {
-            return self.observed(fuel);
-        }
-        if self.compiled.is_none() && wants_compiler(self.options.tier, self.instructions) {
-            self.compiled = compiler();
-        }
-        let interpreter = self.interpreter.get_or_insert_default();
-        loop {
-            if *fuel == 0 {
-                return End::Slice;
-            }
-            let mut exit = match &mut self.compiled {
-                Some(compiled) => compiled.run(&mut machine.cpu, &mut machine.space, fuel),
-                None => Exit::Cold,
-            };
-            if matches!(exit, Exit::Cold | Exit::Fuel) && !machine.space.code_has_changed() {
-                // Code that is never compiled is left again soon.
-                let part = if self.compiled.is_some() { (*fuel).min(COLD_STRETCH) } else { *fuel };
-                let mut left = part;
-                exit = interpreter.run(&mut machine.cpu, &mut machine.space, &mut left);
-                *fuel -= part - left;
-            }
-            if exit != Exit::Flush && *fuel > 0 {
-                match machine.step() {
-                    Ok(Stepped::Done) => *fuel -= 1,
-                    Ok(Stepped::Swi(number)) => return End::Swi(number),
-                    Err(trap) => {
-                        *fuel -= 1;
-                        return End::Trap(trap);
-                    }
-                }
-            }
-            if machine.space.code_has_changed() {
-                let pages = machine.space.take_changed_code();
-                interpreter.forget(&pages);
-                if let Some(compiled) = &mut self.compiled {
-                    compiled.forget(&pages);
-                }
-            }
-        }
-    }
-
-    /// As `stretch`, one instruction after the other, asking before each.
-    fn observed(&mut self, fuel: &mut u64) -> End {
-        let lent = *fuel;
-        loop {
-            let Some(machine) = &mut self.machine else { return End::Slice };
-            if *fuel == 0 {
-                return End::Slice;
-            }
-            if !std::mem::take(&mut self.pass) {
-                let count = self.instructions + (lent - *fuel);
-                let go_on = !self.breakpoints.contains(&machine.cpu.pc);
-                let go_on = self.observer.as_mut().is_none_or(|observer| observer.before(machine, count)) && go_on;
-                if !go_on {
-                    self.pass = true;
-                    return End::Breakpoint;
-                }
-            }
-            match machine.step() {
-                Ok(Stepped::Done) => *fuel -= 1,
-                Ok(Stepped::Swi(number)) => return End::Swi(number),
-                Err(trap) => {
-                    *fuel -= 1;
-                    return End::Trap(trap);
-                }
-            }
-            if machine.space.code_has_changed() {
-                let pages = machine.space.take_changed_code();
-                if let Some(interpreter) = &mut self.interpreter {
-                    interpreter.forget(&pages);
-                }
-                if let Some(compiled) = &mut self.compiled {
-                    compiled.forget(&pages);
-                }
-            }
-        }
-    }
-
-    /// Runs a slice of at most `fuel` units, sampling on the way.
-    fn slice(&mut self, fuel: &mut u64) -> End {
-        if self.sampler.is_none() {
-            return self.stretch(fuel);
-        }
-        loop {
-            let part = self.until_sample.min(*fuel);
-            let mut left = part;
-            let end = self.stretch(&mut left);
-            *fuel -= part - left;
-            self.until_sample -= part - left;
-            if self.until_sample == 0
-                && let Some((units, sampler)) = &mut self.sampler
-            {
-                self.until_sample = *units;
-                if let Some(machine) = &self.machine {
-                    sampler.sample(machine);
-                }
-            }
-            if !matches!(end, End::Slice) || *fuel == 0 {
-                return end;
-            }
-        }
-    }
-
-    fn drive(&mut self, meter: &mut Meter) -> Event {
-        if self.machine.is_none() && self.too_large.is_none() {
-            return Event::Stop(Stop::Trapped(Trap::new(TrapKind::Internal, "nothing is prepared")));
-        }
-        if self.too_large.is_some() {
-            return Event::Stop(Stop::OutOfMemory);
-        }
-        loop {
-            let lent = match meter.lend() {
-                Ok(lent) => lent,
-                Err(halt) => return Event::Stop(halt.into()),
-            };
-            let mut fuel = lent;
-            let end = self.slice(&mut fuel);
-            self.instructions += lent - fuel;
-            meter.settle(fuel);
-            match end {
-                End::Slice => {}
-                End::Trap(trap) => {
-                    // An instruction that traps is paid for, but was not executed; a break instruction was.
-                    self.instructions -= u64::from(trap.kind != TrapKind::BreakInstruction);
-                    return Event::Stop(Stop::Trapped(trap));
-                }
-                End::Breakpoint => return Event::Stop(Stop::Breakpoint),
-                End::Swi(number) => {
-                    if let Called::Event(event) = self.with_surroundings(meter, |environment, around| environment.call(number, around)) {
-                        return event;
-                    }
-                }
-            }
-        }
-    }
-
-    fn with_surroundings(&mut self, meter: &mut Meter, act: impl FnOnce(&mut Environment, &mut Surroundings<'_>) -> Called) -> Called {
-        let cap = self.cap();
-        let Some(machine) = &mut self.machine else { return Called::Done };
-        let mut around = Surroundings { machine, console: &mut self.console, meter, cap, instructions: &mut self.instructions };
-        let called = act(&mut self.environment, &mut around);
-        if let Some(machine) = &mut self.machine
-            && machine.space.code_has_changed()
-        {
-            let pages = machine.space.take_changed_code();
-            if let Some(interpreter) = &mut self.interpreter {
-                interpreter.forget(&pages);
-            }
-            if let Some(compiled) = &mut self.compiled {
-                compiled.forget(&pages);
-            }
-        }
-        called
     }
 
     /// A buffer that the program announced in two special registers: address and length.
@@ -558,74 +371,9 @@ impl cell::Engine for Moxie {
             console: self.console.clone(),
             instructions: self.instructions,
             too_large: self.too_large.clone(),
+            memory_peak: self.machine.as_ref().map_or(0, |machine| machine.space.peak()),
         };
         Ok(MoxieSnapshot { head, image })
-    }
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Head {
-    options: Options,
-    limits: Resolved,
-    cpu: Option<FrozenCpu>,
-    programs: Arc<[Input]>,
-    announced: u8,
-    stack: (u32, u32),
-    environment: Environment,
-    console: Console,
-    instructions: u64,
-    too_large: Option<String>,
-}
-
-/// A frozen machine.
-#[derive(Clone, Debug)]
-pub struct MoxieSnapshot {
-    head: Head,
-    image: Option<Image>,
-}
-
-impl cell::Snapshot for MoxieSnapshot {
-    type Engine = Moxie;
-
-    fn spawn(&self) -> Result<Moxie, Error> {
-        let head = &self.head;
-        let mut engine = Moxie::new(head.options);
-        engine.limits = head.limits;
-        engine.environment = head.environment.clone();
-        engine.console = head.console.clone();
-        engine.programs = Arc::clone(&head.programs);
-        engine.instructions = head.instructions;
-        engine.too_large.clone_from(&head.too_large);
-        if let (Some(image), Some(cpu)) = (&self.image, &head.cpu) {
-            let cpu = Cpu::thaw(cpu).ok_or_else(|| Error::Damaged("the snapshot's registers are not those of this machine".into()))?;
-            let space = image.spawn(head.limits.memory).map_err(|error| Error::HostMemory(error.to_string()))?;
-            engine.machine = Some(Machine { cpu, space, announced: head.announced, stack: head.stack });
-        }
-        Ok(engine)
-    }
-
-    fn save(&self, to: &mut dyn Write) -> Result<(), Error> {
-        write_header(to, &self.head)?;
-        if let Some(image) = &self.image {
-            image.save(to)?;
-        }
-        Ok(())
-    }
-
-    fn load(from: &mut dyn Read) -> Result<Self, Error> {
-        let head: Head = read_header(from)?;
-        let image = match &head.cpu {
-            None => None,
-            Some(cpu) => {
-                Cpu::thaw(cpu).ok_or_else(|| Error::Damaged("the snapshot's registers are not those of this machine".into()))?;
-                let most = head.limits.memory.unwrap_or(u64::MAX);
-                Some(Image::load(from, most).map_err(|error| match error {
-                    BadImage::Damaged(_) => Error::Damaged(error.to_string()),
-                    BadImage::Io(error) => Error::Damaged(format!("the snapshot's memory cannot be taken over: {error}")),
-                })?)
-            }
-        };
-        Ok(Self { head, image })
     }
 }
 
