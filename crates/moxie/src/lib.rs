@@ -3,6 +3,7 @@
 //! [`Moxie`] is the engine that a `cell::Cell` drives. What a contract and its machine promise each other is in `guest/moxie/ABI.md`.
 #![deny(unsafe_code)]
 
+mod by_address;
 pub mod debug;
 mod elf;
 mod engine;

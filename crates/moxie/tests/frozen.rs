@@ -51,35 +51,61 @@ fn started(tier: Tier, layout: Layout, fuel: u64) -> Cell<Moxie> {
     cell
 }
 
-/// What two runs must have in common; their text may come in two pieces.
-fn compared(outcome: &Outcome, text: [Vec<u8>; 2]) -> Outcome {
-    let [stdout, stderr] = text;
-    Outcome { stdout, stderr, ..outcome.clone() }
+/// The outcome of a run that came in two parts: the first part's text comes first, and was part of what the machine held until it was taken.
+fn joined(first: &Outcome, mut rest: Outcome) -> Outcome {
+    rest.usage.memory_peak += (first.stdout.len() + first.stderr.len()) as u64;
+    rest.stdout.splice(0..0, first.stdout.iter().copied());
+    rest.stderr.splice(0..0, first.stderr.iter().copied());
+    rest
 }
 
 #[test]
 fn nothing_is_lost_wherever_a_run_is_frozen() {
-    for layout in [Layout::Pages, Layout::Classic] {
-        for tier in [Tier::Interpreter, Tier::Jit] {
-            let whole = started(tier, layout, 1 << 20).run().unwrap();
-            assert_eq!((&whole.stop, whole.output.len()), (&Stop::Finished(3), 64), "{whole:?}");
-            assert_eq!(&whole.output[32..47], b"pong to 4 bytes");
-            let state = whole.state.as_ref().expect("a state was announced");
-            assert_eq!((state.len(), state[0x1000]), (0x1004, 77));
-            let total = whole.usage.fuel.unwrap();
-            for fuel in 0..total {
-                let mut first = started(tier, layout, fuel);
-                let stopped = first.run().unwrap();
-                assert_eq!(stopped.stop, Stop::OutOfFuel);
-                let mut saved = Vec::new();
-                first.snapshot().unwrap().save(&mut saved).unwrap();
-                let mut second = CellSnapshot::<Moxie>::load(&mut saved.as_slice()).unwrap().spawn(None).unwrap();
-                offer(&mut second);
-                second.refuel(total - fuel);
-                let rest = second.run().unwrap();
-                let text = [[stopped.stdout, rest.stdout.clone()].concat(), [stopped.stderr, rest.stderr.clone()].concat()];
-                assert_eq!(compared(&rest, text), whole, "frozen after {fuel} units, {tier:?}, {layout:?}");
+    for (tier, layout) in [(Tier::Interpreter, Layout::Pages), (Tier::Jit, Layout::Classic)] {
+        let whole = started(tier, layout, 1 << 20).run().unwrap();
+        assert_eq!((&whole.stop, whole.output.len()), (&Stop::Finished(3), 64), "{whole:?}");
+        assert_eq!(&whole.output[32..47], b"pong to 4 bytes");
+        let state = whole.state.as_ref().expect("a state was announced");
+        assert_eq!((state.len(), state[0x1000]), (0x1004, 77));
+        let total = whole.usage.fuel.unwrap();
+        let mut last = None;
+        for fuel in 0..total {
+            let mut first = started(tier, layout, fuel);
+            let stopped = first.run().unwrap();
+            assert_eq!(stopped.stop, Stop::OutOfFuel);
+            // A call that costs more than its unit stands still until all of it can be paid.
+            if last.replace(stopped.usage.instructions) == Some(stopped.usage.instructions) {
+                continue;
             }
+            let mut saved = Vec::new();
+            first.snapshot().unwrap().save(&mut saved).unwrap();
+            let mut second = CellSnapshot::<Moxie>::load(&mut saved.as_slice()).unwrap().spawn(None).unwrap();
+            offer(&mut second);
+            second.refuel(total - fuel);
+            let joined = joined(&stopped, second.run().unwrap());
+            let what = format!("frozen after {fuel} units, {tier:?}, {layout:?}");
+            assert_eq!((&joined.stop, joined.usage, &joined.extra), (&whole.stop, whole.usage, &whole.extra), "{what}");
+            assert!(joined == whole, "{what}: output, state or text differ");
         }
+    }
+}
+
+#[test]
+fn a_run_in_brief_pieces_is_the_same_run() {
+    for tier in [Tier::Interpreter, Tier::Jit] {
+        let whole = started(tier, Layout::Pages, 1 << 20).run().unwrap();
+        for units in [1, 37, 400] {
+            let mut cell = started(tier, Layout::Pages, 1 << 20);
+            for piece in 0..2 {
+                assert_eq!(cell.run_briefly(units).unwrap(), None, "piece {piece} of {units}");
+            }
+            let outcome = cell.run().unwrap();
+            assert!(outcome == whole, "after two pieces of {units}: {:?}, not {:?}", outcome.usage, whole.usage);
+        }
+        // A limit that is reached within the piece is a stop, not a pause.
+        let mut short = started(tier, Layout::Pages, 10);
+        assert_eq!(short.run_briefly(1000).unwrap().map(|outcome| outcome.stop), Some(Stop::OutOfFuel));
+        let mut all = started(tier, Layout::Pages, 1 << 20);
+        assert!(all.run_briefly(1 << 19).unwrap().is_some_and(|outcome| outcome == whole));
     }
 }

@@ -167,7 +167,14 @@ impl Space {
                     self.copy_out(at, &mut to[count..count + piece]);
                     count += piece;
                 }
-                Err(_) => {
+                Err(fault) => {
+                    // Up to the first byte that is not there in one piece, where that is allowed.
+                    if let Fault::Unmapped(first) = fault
+                        && self.check(at, first - at, false).is_ok()
+                    {
+                        self.copy_out(at, &mut to[count..count + (first - at) as usize]);
+                        count += (first - at) as usize;
+                    }
                     while count < to.len()
                         && let Some(at) = address.checked_add(count as u32)
                         && self.check(at, 1, false).is_ok()

@@ -23,10 +23,46 @@ static DIVIDE: [Handler; 4] = row!(run_divide [0 1 2 3]);
 static COMPARE_BRANCH: [Handler; 10] = row!(run_compare_branch [0 1 2 3 4 5 6 7 8 9]);
 static BRANCH: [Handler; 10] = row!(run_branch [0 1 2 3 4 5 6 7 8 9]);
 
-fn position(table: &[Op], op: Op) -> Option<usize> {
-    // `ldi.b` and `ldi.s` load all 32 bits.
-    let op = if matches!(op, Op::LdiB | Op::LdiS) { Op::LdiL } else { op };
-    table.iter().position(|other| *other == op)
+/// Where an operation stands in each of the lists that the handlers are numbered by.
+#[derive(Clone, Copy)]
+struct Places {
+    simple: Option<usize>,
+    load: Option<usize>,
+    store: Option<usize>,
+    branch: Option<usize>,
+    other: Option<usize>,
+}
+
+static PLACES: [Places; Op::ALL.len()] = {
+    let mut places = [Places { simple: None, load: None, store: None, branch: None, other: None }; Op::ALL.len()];
+    let mut index = 0;
+    while index < Op::ALL.len() {
+        let op = match Op::ALL[index] {
+            // They load all 32 bits.
+            Op::LdiB | Op::LdiS => Op::LdiL,
+            op => op,
+        };
+        places[index] = Places {
+            simple: position(&SIMPLE, op),
+            load: position(&LOADS, op),
+            store: position(&STORES, op),
+            branch: position(&BRANCHES, op),
+            other: position(&OTHERS, op),
+        };
+        index += 1;
+    }
+    places
+};
+
+const fn position(table: &[Op], op: Op) -> Option<usize> {
+    let mut index = 0;
+    while index < table.len() {
+        if table[index] as usize == op as usize {
+            return Some(index);
+        }
+        index += 1;
+    }
+    None
 }
 
 /// Makes the entries of a block: fuses neighbours where there is a function for both.
@@ -51,15 +87,15 @@ pub(super) fn fuse(plain: &[(Instruction, u32)], start: u32, end: u32) -> Vec<En
     while index < plain.len() {
         let (instruction, at) = plain[index];
         let op = instruction.op;
+        let first = PLACES[op as usize];
         if let Some((second, _)) = plain.get(index + 1) {
-            let first = (position(&SIMPLE, op), position(&LOADS, op));
+            let then = PLACES[second.op as usize];
             let run = match first {
-                (Some(x), _) => position(&SIMPLE, second.op)
-                    .map(|y| PAIRS[x][y])
-                    .or_else(|| position(&LOADS, second.op).map(|y| SIMPLE_LOADS[x][y]))
-                    .or_else(|| position(&STORES, second.op).map(|y| SIMPLE_STORES[x][y])),
-                (None, Some(x)) => position(&SIMPLE, second.op).map(|y| LOAD_SIMPLES[x][y]),
-                (None, None) => None,
+                Places { simple: Some(x), .. } => (then.simple.map(|y| PAIRS[x][y]))
+                    .or_else(|| then.load.map(|y| SIMPLE_LOADS[x][y]))
+                    .or_else(|| then.store.map(|y| SIMPLE_STORES[x][y])),
+                Places { load: Some(x), .. } => then.simple.map(|y| LOAD_SIMPLES[x][y]),
+                _ => None,
             };
             if let Some(run) = run {
                 let (c, d) = (REGS[usize::from(second.a & 15)], REGS[usize::from(second.b & 15)]);
@@ -68,7 +104,7 @@ pub(super) fn fuse(plain: &[(Instruction, u32)], start: u32, end: u32) -> Vec<En
                 continue;
             }
             if op == Op::Cmp
-                && let Some(condition) = position(&BRANCHES, second.op)
+                && let Some(condition) = then.branch
             {
                 let mut fused = entry(index, COMPARE_BRANCH[condition]);
                 (fused.c, fused.d) = (fused.a, fused.b);
@@ -103,23 +139,18 @@ pub(super) fn fuse(plain: &[(Instruction, u32)], start: u32, end: u32) -> Vec<En
                 one.imm2 = after;
                 if op == Op::Jsra { run_call } else { run_call_register }
             }
-            _ => {
-                if let Some(condition) = position(&BRANCHES, op) {
+            _ => match first {
+                Places { branch: Some(condition), .. } => {
                     (one.imm, one.imm2) = (after.wrapping_add(instruction.imm), after);
                     BRANCH[condition]
-                } else if let Some(x) = position(&SIMPLE, op) {
-                    SIMPLES[x]
-                } else if let Some(x) = position(&LOADS, op) {
-                    LOAD[x]
-                } else if let Some(x) = position(&STORES, op) {
-                    STORE[x]
-                } else if let Some(x) = position(&OTHERS, op) {
-                    OTHER[x]
-                } else {
-                    // `swi` and `brk` never come here.
-                    run_on
                 }
-            }
+                Places { simple: Some(x), .. } => SIMPLES[x],
+                Places { load: Some(x), .. } => LOAD[x],
+                Places { store: Some(x), .. } => STORE[x],
+                Places { other: Some(x), .. } => OTHER[x],
+                // `swi` and `brk` never come here.
+                _ => run_on,
+            },
         };
         entries.push(one);
         if instruction.ends_block() {

@@ -8,12 +8,11 @@
 mod entry;
 mod fuse;
 
-use std::collections::HashMap;
-
 use memory::Space;
 
 use self::entry::{Entry, Flow};
 use self::fuse::fuse;
+use crate::by_address::ByAddress;
 use crate::isa::{Instruction, LONGEST, Op};
 use crate::state::{Cpu, Exit};
 
@@ -41,10 +40,11 @@ pub struct Interpreter {
     blocks: Vec<Block>,
     /// Entries made for these blocks.
     entries: usize,
-    table: Box<[(u32, u32); TABLE]>,
-    by_pc: HashMap<u32, u32>,
-    by_page: HashMap<u32, Vec<u32>>,
-    restless: HashMap<u32, u32>,
+    /// Address of a block and its number plus one; zeros where there is none, so that memory is touched only where it is used.
+    table: Box<[(u32, u32)]>,
+    by_pc: ByAddress<u32>,
+    by_page: ByAddress<Vec<u32>>,
+    restless: ByAddress<u32>,
     /// How often everything was dropped; numbers of blocks mean something else afterwards.
     generation: u64,
 }
@@ -60,10 +60,10 @@ impl Default for Interpreter {
         Self {
             blocks: Vec::new(),
             entries: 0,
-            table: Box::new([(0, NONE); TABLE]),
-            by_pc: HashMap::new(),
-            by_page: HashMap::new(),
-            restless: HashMap::new(),
+            table: vec![(0, 0); TABLE].into(),
+            by_pc: ByAddress::default(),
+            by_page: ByAddress::default(),
+            restless: ByAddress::default(),
             generation: 0,
         }
     }
@@ -118,8 +118,8 @@ impl Interpreter {
                 Flow::Indirect => {
                     *fuel -= cost;
                     let (pc, found) = self.table[slot(cpu.pc)];
-                    if pc == cpu.pc && found != NONE {
-                        current = found;
+                    if pc == cpu.pc && found != 0 {
+                        current = found - 1;
                         continue;
                     }
                     match self.find(cpu.pc, space) {
@@ -164,8 +164,8 @@ impl Interpreter {
                     self.by_pc.remove(&block.pc);
                 }
                 let cached = &mut self.table[slot(block.pc)];
-                if cached.1 == index {
-                    *cached = (0, NONE);
+                if cached.1 == index + 1 {
+                    *cached = (0, 0);
                 }
             }
         }
@@ -193,7 +193,7 @@ impl Interpreter {
             Some(found) => *found,
             None => self.decode(pc, space)?,
         };
-        self.table[slot(pc)] = (pc, found);
+        self.table[slot(pc)] = (pc, found + 1);
         Some(found)
     }
 
@@ -204,13 +204,15 @@ impl Interpreter {
             self.clear();
         }
         let mut plain: Vec<(Instruction, u32)> = Vec::with_capacity(LONGEST_BLOCK);
+        let mut bytes = [0; LONGEST_BLOCK * LONGEST];
+        let count = space.read_up_to(pc, &mut bytes);
+        let mut rest = &bytes[..count];
         let mut at = pc;
         while plain.len() < LONGEST_BLOCK {
-            let mut bytes = [0; LONGEST];
-            let count = space.read_up_to(at, &mut bytes);
-            let Ok(instruction) = Instruction::decode(&bytes[..count]) else { break };
+            let Ok(instruction) = Instruction::decode(rest) else { break };
             let last = at.wrapping_add(u32::from(instruction.length()) - 1);
-            if [at >> 12, last >> 12].iter().any(|page| self.restless.get(page).is_some_and(|count| *count >= RESTLESS)) {
+            let is_restless = |page: u32| self.restless.get(&page).is_some_and(|count| *count >= RESTLESS);
+            if !self.restless.is_empty() && (is_restless(at >> 12) || is_restless(last >> 12)) {
                 break;
             }
             let special = matches!(instruction.op, Op::Swi | Op::Brk) || (instruction.op == Op::Ssr && (6..=9).contains(&instruction.imm));
@@ -219,6 +221,7 @@ impl Interpreter {
                 break;
             }
             plain.push((instruction, at));
+            rest = &rest[usize::from(instruction.length())..];
             at = last + 1;
             if instruction.ends_block() {
                 break;

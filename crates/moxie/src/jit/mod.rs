@@ -16,8 +16,6 @@ mod translate;
 mod unit;
 mod value;
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 
 use memory::{PAGE, Space};
@@ -29,6 +27,7 @@ use self::fault::Window;
 use self::product::{ExitSite, FaultSite, Pending, PendingRange, Reason, Stubs};
 use self::translate::Translator;
 use self::unit::Unit;
+use crate::by_address::ByAddress;
 use crate::engine::Compiled;
 use crate::isa::{Instruction, LONGEST, Op};
 use crate::state::{Cpu, Exit, FP, SP};
@@ -48,29 +47,6 @@ const MOST_NOTED: usize = 1 << 16;
 /// Bytes of the guards around guest memory.
 const GUARD: usize = 64 << 10;
 
-/// Spreads guest addresses; nothing hostile can be done with collisions here that compiling all that code would not cost more.
-#[derive(Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u32(u32::from(*byte));
-        }
-    }
-
-    fn write_u32(&mut self, value: u32) {
-        let mixed = (self.0 ^ u64::from(value)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = mixed ^ mixed >> 32;
-    }
-}
-
-type Map<V> = HashMap<u32, V, BuildHasherDefault<Spread>>;
-
 /// Compiles and runs the code of one machine. Holds nothing of the guest's state: dropping it changes nothing but the speed.
 pub struct Compiler {
     memory: CodeMemory,
@@ -80,17 +56,17 @@ pub struct Compiler {
     translator: Translator,
     unit: Unit,
     /// Offsets of the code for guest addresses.
-    entries: Map<u32>,
+    entries: ByAddress<u32>,
     /// Displacements that wait for code for an address.
-    waiting: Map<Vec<u32>>,
+    waiting: ByAddress<Vec<u32>>,
     faults: Vec<FaultSite>,
     exits: Vec<ExitSite>,
     pending: Vec<Pending>,
     /// How often the access at an address faulted that was none for the guest, by address and page mixed.
-    faulted: Map<u32>,
+    faulted: ByAddress<u32>,
     /// Accesses that are known not to be plain.
-    slow: Map<()>,
-    restless: Map<u32>,
+    slow: ByAddress<()>,
+    restless: ByAddress<u32>,
     /// Faults that have not been paid for by compiling yet.
     credit: i64,
     /// Steps made since compiled code was left in the middle of a stretch, and where the last of them was if that is known.
@@ -141,14 +117,14 @@ impl Compiler {
             stubs,
             translator: Translator::new(stubs),
             unit: Unit::new(),
-            entries: Map::default(),
-            waiting: Map::default(),
+            entries: ByAddress::default(),
+            waiting: ByAddress::default(),
             faults: Vec::new(),
             exits: Vec::new(),
             pending: Vec::new(),
-            faulted: Map::default(),
-            slow: Map::default(),
-            restless: Map::default(),
+            faulted: ByAddress::default(),
+            slow: ByAddress::default(),
+            restless: ByAddress::default(),
             credit: 0,
             astray: None,
             executed: 0,
