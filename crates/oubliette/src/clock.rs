@@ -27,10 +27,7 @@ impl WallClock {
         static CLOCK: OnceLock<Arc<Shared>> = OnceLock::new();
         Arc::clone(CLOCK.get_or_init(|| {
             let clock = Arc::new(Self { start: Instant::now(), alarms: Mutex::default(), changed: Condvar::new() });
-            let thread = Arc::clone(&clock);
-            // Without its thread the clock would never end a run; a run then ends by its fuel, and the next call tries again.
-            let started = std::thread::Builder::new().name("oubliette-timer".into()).spawn(move || thread.watch()).is_ok();
-            Arc::new(Shared { clock, started })
+            Arc::new(Shared { clock, started: OnceLock::new() })
         })) as Arc<dyn Clock>
     }
 
@@ -58,7 +55,17 @@ impl WallClock {
 
 struct Shared {
     clock: Arc<WallClock>,
-    started: bool,
+    /// Whether the thread could be started, once that was tried.
+    started: OnceLock<bool>,
+}
+
+impl Shared {
+    fn has_thread(&self) -> bool {
+        *self.started.get_or_init(|| {
+            let clock = Arc::clone(&self.clock);
+            std::thread::Builder::new().name("oubliette-timer".into()).spawn(move || clock.watch()).is_ok()
+        })
+    }
 }
 
 struct Armed {
@@ -82,7 +89,7 @@ impl Clock for Shared {
     fn arm(&self, after: Duration, handle: InterruptHandle) -> Box<dyn Alarm> {
         let far = Duration::from_secs(100 * 365 * 24 * 3600);
         let at = Instant::now() + after.min(far);
-        if !self.started {
+        if !self.has_thread() {
             // No thread could be started on this host: refuse to run on rather than run unwatched.
             handle.time_out();
         }

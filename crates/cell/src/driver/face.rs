@@ -93,6 +93,11 @@ pub trait AnyCell: Send {
     /// # Errors
     /// As there.
     fn run(&mut self) -> Result<Outcome, Error>;
+    /// As [`Cell::run_briefly`].
+    ///
+    /// # Errors
+    /// As there.
+    fn run_briefly(&mut self, units: u64) -> Result<Option<Outcome>, Error>;
     /// As [`Cell::poll_run`].
     ///
     /// # Errors
@@ -151,6 +156,9 @@ impl<E: Engine> AnyCell for Cell<E> {
     }
     fn run(&mut self) -> Result<Outcome, Error> {
         Self::run(self)
+    }
+    fn run_briefly(&mut self, units: u64) -> Result<Option<Outcome>, Error> {
+        Self::run_briefly(self, units)
     }
     fn poll_run(&mut self, context: &mut Context<'_>) -> Result<Poll<Outcome>, Error> {
         Self::poll_run(self, context)

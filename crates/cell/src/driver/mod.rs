@@ -58,7 +58,10 @@ struct Core {
     hatch: Hatch,
     clock: Option<Arc<dyn Clock>>,
     alarm: Option<Box<dyn Alarm>>,
-    started: Duration,
+    /// When the run that is on its way was started.
+    started: Option<Duration>,
+    /// The reading at which the run pauses, to go on soon: see [`Cell::run_briefly`].
+    pause: Option<u64>,
     status: Status,
     tape: Tape,
     /// The answer to give when the engine goes on.
@@ -117,7 +120,8 @@ impl<E: Engine> Cell<E> {
             hatch: Hatch::default(),
             clock,
             alarm: None,
-            started: Duration::ZERO,
+            started: None,
+            pause: None,
             status: Status::Idle,
             tape: Tape::Off,
             next: None,
@@ -257,6 +261,40 @@ impl<E: Engine> Cell<E> {
         }
     }
 
+    /// As [`run`](Cell::run) for at most so many units of fuel, and without the clock: for embedders to whom setting it costs more than a short
+    /// run does. `None` when there is more to do; then [`run`](Cell::run) goes on, and the time that is gone counts.
+    ///
+    /// # Errors
+    /// As [`run`](Cell::run).
+    pub fn run_briefly(&mut self, units: u64) -> Result<Option<Outcome>, Error> {
+        self.start_unwatched()?;
+        // A replay has its own readings to stop at.
+        if !E::keeps().fuel || self.core.tape.is_replay() {
+            return Ok(None);
+        }
+        self.core.pause = Some(self.core.meter.used().saturating_add(units));
+        let step = self.step(&mut Context::from_waker(Waker::noop()));
+        self.core.pause = None;
+        match step {
+            // Nobody asked for it: it is the pause.
+            Step::Stop(stop) if stop.is_from_outside() && self.interrupt_handle().is_raised().is_none() => Ok(None),
+            Step::Stop(stop) => Ok(Some(self.finish(stop))),
+            Step::Waiting(_) => Ok(None),
+            Step::Enter(call) => {
+                self.refuse_to_enter(&call);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Answers a call into another cell that is not there.
+    fn refuse_to_enter(&mut self, call: &RemoteCall) {
+        let error = GuestError::new("NotInGroup", "the other cell can be reached only while this one runs in its group");
+        if let Answer::Reply(reply) = self.answered(&call.call, Err(error)) {
+            self.core.next = Some(reply);
+        }
+    }
+
     /// As [`run`](Cell::run), but `Pending` while a future of the host is.
     ///
     /// # Errors
@@ -272,12 +310,7 @@ impl<E: Engine> Cell<E> {
                     return Ok(Poll::Ready(self.finish(Stop::Waiting(tickets))));
                 }
                 Step::Waiting(_) => return Ok(Poll::Pending),
-                Step::Enter(call) => {
-                    let error = GuestError::new("NotInGroup", "the other cell can be reached only while this one runs in its group");
-                    if let Answer::Reply(reply) = self.answered(&call.call, Err(error)) {
-                        self.core.next = Some(reply);
-                    }
-                }
+                Step::Enter(call) => self.refuse_to_enter(&call),
             }
         }
     }
@@ -388,19 +421,27 @@ impl<E: Engine> Cell<E> {
         self.engine.console().start(core.resolved.output);
     }
 
-    fn start(&mut self) -> Result<(), Error> {
+    /// Begins or goes on with a run, without its clock.
+    fn start_unwatched(&mut self) -> Result<(), Error> {
         self.alive()?;
         if self.core.status == Status::Idle {
             return Err(Error::State("there is nothing to run: prepare a program, or call a function".into()));
         }
         let core = &mut self.core;
+        if core.started.is_none() {
+            core.started = Some(core.clock.as_ref().map_or(Duration::ZERO, |clock| clock.now()));
+        }
+        Ok(())
+    }
+
+    fn start(&mut self) -> Result<(), Error> {
+        self.start_unwatched()?;
+        let core = &mut self.core;
         if core.alarm.is_none()
-            && let Some(clock) = &core.clock
+            && let (Some(clock), Some(wall)) = (&core.clock, core.resolved.wall)
         {
-            core.started = clock.now();
-            if let Some(wall) = core.resolved.wall {
-                core.alarm = Some(clock.arm(wall, core.meter.interrupt_handle()));
-            }
+            let gone = clock.now().saturating_sub(core.started.unwrap_or_default());
+            core.alarm = Some(clock.arm(wall.saturating_sub(gone), core.meter.interrupt_handle()));
         }
         Ok(())
     }

@@ -18,10 +18,11 @@ impl<E: Engine> Cell<E> {
     /// Runs until the world is needed.
     pub(crate) fn step(&mut self, context: &mut Context<'_>) -> Step {
         loop {
-            if let Some((fuel, halt)) = self.core.tape.next_halt() {
-                self.core.meter.halt_at(fuel, halt);
-            } else {
-                self.core.meter.clear_mark();
+            // A host function that has entered the guest cannot be left waiting, so it is not paused in.
+            let pause = self.core.pause.filter(|_| self.core.nested == 0).map(|fuel| (fuel, Halt::Interrupted));
+            match self.core.tape.next_halt().or(pause) {
+                Some((fuel, halt)) => self.core.meter.halt_at(fuel, halt),
+                None => self.core.meter.clear_mark(),
             }
             if self.core.awaited.is_some() && !self.poll_awaited(context) {
                 if let Err(halt) = self.core.meter.check() {
@@ -75,6 +76,7 @@ impl<E: Engine> Cell<E> {
         let stop = collected.instead.unwrap_or(stop);
         let core = &mut self.core;
         core.alarm = None;
+        let started = core.started.take().unwrap_or_default();
         core.meter.interrupt_handle().clear_time_out();
         if stop.is_from_outside() {
             let halt = if stop == Stop::OutOfTime { Halt::OutOfTime } else { Halt::Interrupted };
@@ -108,7 +110,7 @@ impl<E: Engine> Cell<E> {
                 fuel: E::keeps().fuel.then(|| core.meter.used()),
                 instructions: collected.instructions,
                 memory_peak: collected.memory_peak,
-                wall: core.clock.as_ref().map_or(Duration::ZERO, |clock| clock.now().saturating_sub(core.started)),
+                wall: core.clock.as_ref().map_or(Duration::ZERO, |clock| clock.now().saturating_sub(started)),
             },
             fuel_schedule: self.engine.fuel_schedule(),
             trace: collected.trace,
