@@ -87,7 +87,10 @@ impl Receipt {
             state: task.state.as_deref().map(|state| Hashed::of("state", state)),
             limits: request.limits,
             offers: request.offers.clone(),
-            journal: recording.map(|recording| recording.journal.to_bytes().map(|bytes| sha256(&bytes))).transpose()?,
+            journal: recording
+                .filter(|recording| !request.offers.is_empty() || !recording.journal.entries.is_empty())
+                .map(|recording| recording.journal.to_bytes().map(|bytes| sha256(&bytes)))
+                .transpose()?,
             end: Ending::of(outcome),
         })
     }
@@ -139,8 +142,11 @@ impl Receipt {
     ) -> Result<Verdict, Error> {
         let mut fetch = |hashed: &Hashed| -> Result<Arc<[u8]>, Error> {
             let bytes = find(hashed)?;
-            if sha256(&bytes) != hashed.sha256 {
-                return Err(Error::Invalid(format!("what was found for `{}` has another hash than the receipt says", hashed.name)));
+            if bytes.len() as u64 != hashed.bytes || sha256(&bytes) != hashed.sha256 {
+                return Err(Error::Invalid(format!(
+                    "what was found for `{}` has another hash or length than the receipt says",
+                    hashed.name
+                )));
             }
             Ok(bytes)
         };

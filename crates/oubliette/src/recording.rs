@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use cell::{Error, Journal, Outcome, Stop};
+use cell::{Error, Journal, Outcome, Stop, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::report::sha256;
@@ -31,6 +31,8 @@ pub struct Ending {
     pub stop: String,
     /// The exit code, if it finished.
     pub code: Option<i32>,
+    /// The trap's kind, if it trapped.
+    pub trap: Option<String>,
     /// Units of fuel used.
     pub fuel_used: Option<u64>,
     /// Version of the price list.
@@ -43,6 +45,8 @@ pub struct Ending {
     pub stdout: String,
     /// Hash of standard error.
     pub stderr: String,
+    /// Hash of registers and program counter, where the cell shows them.
+    pub registers: Option<String>,
 }
 
 impl Ending {
@@ -51,12 +55,14 @@ impl Ending {
         Self {
             stop: outcome.stop.name().to_owned(),
             code: if let Stop::Finished(code) = outcome.stop { Some(code) } else { None },
+            trap: if let Stop::Trapped(trap) = &outcome.stop { Some(trap.kind.name().to_owned()) } else { None },
             fuel_used: outcome.usage.fuel,
             fuel_schedule: outcome.fuel_schedule,
             output: sha256(&outcome.output),
             state: outcome.state.as_deref().map(sha256),
             stdout: sha256(&outcome.stdout),
             stderr: sha256(&outcome.stderr),
+            registers: registers(outcome).map(|registers| sha256(&registers)),
         }
     }
 
@@ -72,14 +78,23 @@ impl Ending {
         let number = |value: Option<u64>| value.map_or_else(|| "none".into(), |value| value.to_string());
         compare("the stop", self.stop.clone(), other.stop.clone());
         compare("the exit code", number(self.code.map(|code| code as u64)), number(other.code.map(|code| code as u64)));
+        compare("the trap's kind", optional(&self.trap), optional(&other.trap));
         compare("the fuel used", number(self.fuel_used), number(other.fuel_used));
         compare("the fuel schedule", number(self.fuel_schedule.map(u64::from)), number(other.fuel_schedule.map(u64::from)));
         compare("the output's hash", self.output.clone(), other.output.clone());
         compare("the state's hash", optional(&self.state), optional(&other.state));
         compare("standard output's hash", self.stdout.clone(), other.stdout.clone());
         compare("standard error's hash", self.stderr.clone(), other.stderr.clone());
+        compare("the registers' hash", optional(&self.registers), optional(&other.registers));
         found
     }
+}
+
+/// Registers and program counter as bytes: each as a little-endian word.
+fn registers(outcome: &Outcome) -> Option<Vec<u8>> {
+    let Some(Value::List(registers)) = outcome.extra.get("registers") else { return None };
+    let words = registers.iter().chain(outcome.extra.get("pc")).map(|word| word.as_i64().and_then(|word| u32::try_from(word).ok()));
+    words.map(|word| word.map(u32::to_le_bytes)).collect::<Option<Vec<_>>>().map(|words| words.concat())
 }
 
 /// A run that was repeated.
