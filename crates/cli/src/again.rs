@@ -47,7 +47,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<ExitCode> {
     let recording = load(&args.recording)?;
     let replayed = recording.replay(&resources::for_kind(recording.request.guest.kind())?)?;
     if args.json {
-        println!("{}", Report::new(&replayed.outcome, true, true).to_json()?);
+        present::say(&Report::new(&replayed.outcome, true, true).to_json()?)?;
     } else {
         present::show(&replayed.outcome, true)?;
     }
@@ -74,9 +74,9 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<ExitCode> {
         &resources::for_kind(receipt.kind())?,
     )?;
     if verdict.differences.is_empty() {
-        println!("the receipt holds: running again gave the same output, state, fuel and stop");
+        present::say("the receipt holds: running again gave the same output, state, fuel and stop")?;
         return Ok(ExitCode::SUCCESS);
     }
-    println!("the receipt does NOT hold: {}", verdict.differences.join("; "));
+    present::say(&format!("the receipt does NOT hold: {}", verdict.differences.join("; ")))?;
     Ok(ExitCode::from(present::FAILURE))
 }

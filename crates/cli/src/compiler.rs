@@ -75,15 +75,17 @@ pub(crate) fn toolchain(command: &ToolchainCommand) -> Result<ExitCode> {
             options.keep_work = *keep_work;
             options.force = *force;
             match toolchain::install(&options, &mut *progress())? {
-                Installed::Now(root) => println!("the tool chain is in {}; try: oubliette cc -o hello.elf hello.c", root.display()),
-                Installed::Before(root) => println!("the tool chain in {} is complete", root.display()),
+                Installed::Now(root) => {
+                    present::say(&format!("the tool chain is in {}; try: oubliette cc -o hello.elf hello.c", root.display()))?;
+                }
+                Installed::Before(root) => present::say(&format!("the tool chain in {} is complete", root.display()))?,
             }
         }
         ToolchainCommand::Pack { archive } => {
             let bytes = toolchain::pack(&toolchain::locate()?, archive, &mut *progress())?;
-            println!("{}: {:.1} MB", archive.display(), bytes as f64 / 1e6);
+            present::say(&format!("{}: {:.1} MB", archive.display(), bytes as f64 / 1e6))?;
         }
-        ToolchainCommand::Where => println!("{}", toolchain::locate()?.display()),
+        ToolchainCommand::Where => present::say(&toolchain::locate()?.display().to_string())?,
     }
     Ok(ExitCode::SUCCESS)
 }

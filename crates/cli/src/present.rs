@@ -49,6 +49,11 @@ pub(crate) fn show(outcome: &Outcome, with_output: bool) -> Result<()> {
     Ok(())
 }
 
+/// Prints a line to standard output. That nobody reads there any more is an error as any other, not a panic.
+pub(crate) fn say(line: &str) -> Result<()> {
+    write_out(format!("{line}\n").as_bytes())
+}
+
 fn write_out(bytes: &[u8]) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(bytes).and_then(|()| out.flush()).context("cannot write to standard output")
