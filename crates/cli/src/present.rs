@@ -71,7 +71,10 @@ pub(crate) fn explain(outcome: &Outcome) -> Option<String> {
         },
         Stop::OutOfFuel => format!("out of fuel{fuel}; give it more with --fuel"),
         Stop::OutOfTime => format!("out of time{fuel}; give it more with --timeout"),
-        Stop::OutOfMemory => format!("out of memory{fuel}; give it more with --memory"),
+        Stop::OutOfMemory => match outcome.extra.get("reason").and_then(|reason| reason.as_text()) {
+            Some(reason) => format!("out of memory: {reason}; give it more with --memory"),
+            None => format!("out of memory{fuel}; give it more with --memory"),
+        },
         Stop::OutputFull => format!("the program wrote more than it may{fuel}; allow more with --output-limit"),
         Stop::Interrupted => format!("interrupted{fuel}"),
         Stop::Waiting(tickets) => format!("nothing left to do but wait for {} promise(s) that nobody keeps", tickets.len()),

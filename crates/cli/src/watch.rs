@@ -12,6 +12,8 @@ use moxie::Moxie;
 use moxie::debug::{Debugged, Ended, Profile, ProfileSampler, Symbols, Trace};
 use oubliette::{Cell, Guest, Hatch, Outcome, Request};
 
+use crate::toolchain;
+
 /// Units of fuel between two samples of a profile: a prime, so that no loop runs in step with it.
 const SAMPLE_EVERY: u64 = 1009;
 
@@ -113,6 +115,12 @@ fn write_profile(profile: &Mutex<Profile>, symbols: &Symbols, watch: &Watch) -> 
     Ok(())
 }
 
+/// What gdb is called here: by its path where the tool chain has one.
+fn gdb() -> String {
+    let installed = toolchain::locate().map(|root| toolchain::tool(&root, "gdb")).ok().filter(|gdb| gdb.is_file());
+    installed.map_or_else(|| format!("{}-gdb", toolchain::TARGET), |gdb| gdb.display().to_string())
+}
+
 /// Lets one gdb drive the program.
 fn debug(cell: Cell<Moxie>, hatch: Hatch, address: &str) -> Result<Outcome> {
     let show = |stdout: &[u8], stderr: &[u8]| {
@@ -126,7 +134,7 @@ fn debug(cell: Cell<Moxie>, hatch: Hatch, address: &str) -> Result<Outcome> {
             let listener =
                 TcpListener::bind((Ipv4Addr::LOCALHOST, port)).with_context(|| format!("cannot listen on port {port} of this machine"))?;
             let port = listener.local_addr()?.port();
-            eprintln!("waiting for gdb; attach with: moxie-none-moxiebox-gdb PROGRAM -ex 'target remote 127.0.0.1:{port}'");
+            eprintln!("waiting for gdb; attach with: {} PROGRAM -ex 'target remote 127.0.0.1:{port}'", gdb());
             let (connection, _) = listener.accept().context("nobody could be let in")?;
             moxie::debug::serve(&mut debugged, connection)?
         }
@@ -146,7 +154,7 @@ fn serve_socket(debugged: &mut Debugged, path: &Path) -> Result<Ended> {
     let name = path.display();
     let listener =
         UnixListener::bind(path).with_context(|| format!("cannot listen on `{name}` (a port number, or a path where no file is)"))?;
-    eprintln!("waiting for gdb; attach with: moxie-none-moxiebox-gdb PROGRAM -ex 'target remote {name}'");
+    eprintln!("waiting for gdb; attach with: {} PROGRAM -ex 'target remote {name}'", gdb());
     let accepted = listener.accept();
     // The name has served its purpose; one who comes second finds nothing.
     let _ = std::fs::remove_file(path);

@@ -86,14 +86,19 @@ impl Executable {
             if u64::from(address) + u64::from(length) > 1 << 32 {
                 return bad(format!("has a segment of {length} bytes at {address:#x} that passes the end of the address space"));
             }
-            let end = offset as usize + size as usize;
-            if end > bytes.len() {
+            let end = u64::from(offset) + u64::from(size);
+            if end > bytes.len() as u64 {
                 return bad(format!("is cut short: the segment at {address:#x} needs {end} bytes of file, and there are {}", bytes.len()));
             }
             if segments.len() == MOST_SEGMENTS {
                 return bad(format!("has more than {MOST_SEGMENTS} loadable segments"));
             }
-            segments.push(Segment { address, length, contents: offset as usize..end, writable: header.p_flags(endian).0 & PF_W.0 != 0 });
+            segments.push(Segment {
+                address,
+                length,
+                contents: offset as usize..end as usize,
+                writable: header.p_flags(endian).0 & PF_W.0 != 0,
+            });
         }
         if segments.is_empty() {
             return bad("has nothing to load: link it into an executable first");

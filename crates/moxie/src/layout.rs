@@ -156,8 +156,16 @@ fn inputs(task: &Task) -> Result<Vec<(String, &[u8])>, Refusal> {
             let rule = format!("a name is 1 to {LONGEST_NAME} letters, digits, dots, underscores and hyphens");
             return Err(Refusal::Bad(format!("an input cannot be called `{name}`: {rule}")));
         }
-        if task.state.is_some() && name == "state" {
-            return Err(Refusal::Bad("an input cannot be called `state` when there is a prior state too".into()));
+        if name == "state" {
+            return Err(Refusal::Bad("an input cannot be called `state`: that is the prior state, which is handed in as such".into()));
+        }
+        let numbered =
+            |stem: &str| name.strip_prefix(stem).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()));
+        if name == "stack" || numbered("heap") || numbered("elf") {
+            return Err(Refusal::Bad(format!("an input cannot be called `{name}`: the machine's own regions are called so")));
+        }
+        if found.iter().any(|(other, _)| *other == name) {
+            return Err(Refusal::Bad(format!("two inputs cannot both be called `{name}`")));
         }
         found.push((name, bytes));
     }

@@ -82,8 +82,16 @@ fn names_of_inputs_are_checked() {
         let task = Task::program("x.elf", program.clone()).input(name, &b"x"[..]);
         assert!(matches!(cell(Tier::Auto, limits()).execute(&task), Err(Error::Program(_))), "{name}");
     }
-    let twice = Task::program("x.elf", program).input("state", &b"x"[..]).state(&b"y"[..]);
-    assert!(cell(Tier::Auto, limits()).execute(&twice).is_err());
+    for name in ["state", "stack", "heap0", "elf12"] {
+        let task = Task::program("x.elf", program.clone()).input(name, &b"x"[..]);
+        assert!(matches!(cell(Tier::Auto, limits()).execute(&task), Err(Error::Program(why)) if why.contains(name)), "{name}");
+    }
+    for name in ["heap", "elf", "elf1a", "data7", "mapdesc"] {
+        let task = Task::program("x.elf", program.clone()).input(name, &b"x"[..]);
+        assert_eq!(cell(Tier::Auto, limits()).execute(&task).unwrap().stop, Stop::Finished(0), "{name}");
+    }
+    let twice = Task::program("x.elf", program).input("data1", &b"x"[..]).input("", &b"y"[..]);
+    assert!(matches!(cell(Tier::Auto, limits()).execute(&twice), Err(Error::Program(why)) if why.contains("both be called `data1`")));
 }
 
 /// Each in its own words: endless loops and recursion, jumps into data, divisions, stores, buffers.
