@@ -65,9 +65,8 @@ const fn position(table: &[Op], op: Op) -> Option<usize> {
     None
 }
 
-/// Makes the entries of a block: fuses neighbours where there is a function for both.
-pub(super) fn fuse(plain: &[(Instruction, u32)], start: u32, end: u32) -> Vec<Entry> {
-    let mut entries = Vec::with_capacity(plain.len() + 1);
+/// Appends the entries of a block: fuses neighbours where there is a function for both.
+pub(super) fn fuse(plain: &[(Instruction, u32)], start: u32, end: u32, entries: &mut Vec<Entry>) {
     let mut index = 0;
     let entry = |index: usize, run: Handler| {
         let (instruction, at) = plain[index];
@@ -110,7 +109,7 @@ pub(super) fn fuse(plain: &[(Instruction, u32)], start: u32, end: u32) -> Vec<En
                 (fused.c, fused.d) = (fused.a, fused.b);
                 (fused.imm, fused.imm2) = (end.wrapping_add(second.imm), end);
                 entries.push(fused);
-                return entries;
+                return;
             }
         }
         let after = at.wrapping_add(u32::from(instruction.length()));
@@ -154,7 +153,7 @@ pub(super) fn fuse(plain: &[(Instruction, u32)], start: u32, end: u32) -> Vec<En
         };
         entries.push(one);
         if instruction.ends_block() {
-            return entries;
+            return;
         }
     }
     let on = Entry {
@@ -170,5 +169,4 @@ pub(super) fn fuse(plain: &[(Instruction, u32)], start: u32, end: u32) -> Vec<En
         length: 0,
     };
     entries.push(on);
-    entries
 }

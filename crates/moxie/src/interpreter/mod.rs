@@ -47,6 +47,9 @@ pub struct Interpreter {
     restless: ByAddress<u32>,
     /// How often everything was dropped; numbers of blocks mean something else afterwards.
     generation: u64,
+    /// Room to decode in, used again for every block.
+    plain: Vec<(Instruction, u32)>,
+    fused: Vec<Entry>,
 }
 
 impl std::fmt::Debug for Interpreter {
@@ -65,6 +68,8 @@ impl Default for Interpreter {
             by_page: ByAddress::default(),
             restless: ByAddress::default(),
             generation: 0,
+            plain: Vec::new(),
+            fused: Vec::new(),
         }
     }
 }
@@ -203,7 +208,8 @@ impl Interpreter {
         if self.blocks.len() >= MOST_BLOCKS || self.entries >= MOST_ENTRIES {
             self.clear();
         }
-        let mut plain: Vec<(Instruction, u32)> = Vec::with_capacity(LONGEST_BLOCK);
+        let plain = &mut self.plain;
+        plain.clear();
         let mut bytes = [0; LONGEST_BLOCK * LONGEST];
         let count = space.read_up_to(pc, &mut bytes);
         let mut rest = &bytes[..count];
@@ -236,9 +242,10 @@ impl Interpreter {
             return None;
         }
         let index = self.blocks.len() as u32;
-        let entries = fuse(&plain, pc, at);
-        self.entries += entries.len();
-        self.blocks.push(Block { pc, cost: plain.len() as u32, successors: [NONE; 2], entries: entries.into() });
+        self.fused.clear();
+        fuse(plain, pc, at, &mut self.fused);
+        self.entries += self.fused.len();
+        self.blocks.push(Block { pc, cost: plain.len() as u32, successors: [NONE; 2], entries: self.fused.as_slice().into() });
         self.by_pc.insert(pc, index);
         for page in pc >> 12..=(at - 1) >> 12 {
             self.by_page.entry(page).or_default().push(index);
