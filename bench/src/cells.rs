@@ -18,8 +18,8 @@ const TURNS: u32 = 2000;
 const LUA: &[u8] = include_bytes!("../../guest/moxie/fixtures/lua.elf");
 /// Bytes of an image that is copied.
 const SMALL: usize = 16 << 10;
-/// Bytes that are read through to empty the caches: more than any of them holds for one core.
-const SWEEP: usize = 256 << 20;
+/// Slots that are used in turn: together larger than the caches.
+const SLOTS: usize = 16_384;
 /// Bytes of an image that is mapped rather than copied.
 const LARGE: usize = 32 << 20;
 
@@ -49,22 +49,15 @@ pub(crate) fn measure(rounds: u32) -> Result<()> {
         Ok(())
     })?;
     println!("| moxie: spawn from a snapshot, drop | {alone:.2} |");
-    let alone_cold = cold(rounds, || {
-        drop(snapshot.spawn()?);
-        Ok(())
-    })?;
-    println!("| the same, with nothing of it in the caches | {alone_cold:.2} |");
     let loaded = time(rounds, || {
         let outcome = builder.build()?.run(&task)?;
         (outcome.stop == Stop::Finished(0)).then_some(()).context("the contract did not finish")
     })?;
     println!("| moxie: new cell, load the ELF file, run 100 instructions, collect, drop | {loaded:.2} |");
 
-    let pool = Pool::new(256 << 10, 64)?;
-    let small = vec![1; SMALL];
-    let mut slot = || Ok(drop(std::hint::black_box(pool.take_with_image(SMALL, &small)?)));
-    println!("| memory: take a pooled slot with an image of {} KiB, give it back | {:.2} |", SMALL >> 10, time(rounds, &mut slot)?);
-    println!("| the same, with nothing of it in the caches | {:.2} |", cold(rounds, &mut slot)?);
+    let (warm, cold) = slots(rounds)?;
+    println!("| memory: take a pooled slot with an image of {} KiB, give it back | {warm:.2} |", SMALL >> 10);
+    println!("| the same, the slot being one of {SLOTS} that are used in turn | {cold:.2} |");
 
     let task = task.input("large", vec![7; LARGE]);
     let mut cell = oubliette::moxie().memory(2 * LARGE as u64).build()?;
@@ -102,17 +95,28 @@ fn compile_speed() -> Result<f64> {
     Ok(best)
 }
 
-/// Microseconds for one turn that finds the caches full of something else: the median of all of them.
-fn cold(rounds: u32, mut turn: impl FnMut() -> Result<()>) -> Result<f64> {
-    let other = vec![1u8; SWEEP];
+/// Microseconds to take a slot and give it back: the slot used last, and one that no cache has any more.
+fn slots(rounds: u32) -> Result<(f64, f64)> {
+    let pool = Pool::new(SMALL, SLOTS)?;
+    let image = vec![1; SMALL];
+    let warm = time(rounds, || {
+        drop(std::hint::black_box(pool.take_with_image(SMALL, &image)?));
+        Ok(())
+    })?;
+    let mut held = Vec::with_capacity(SLOTS);
     let mut samples = Vec::new();
-    for _ in 0..rounds.max(3) * 8 {
-        std::hint::black_box(other.iter().step_by(64).fold(0u8, |sum, byte| sum.wrapping_add(*byte)));
+    for round in 0..=rounds.max(3) {
         let start = Instant::now();
-        turn()?;
-        samples.push(start.elapsed().as_secs_f64() * 1e6);
+        for _ in 0..SLOTS {
+            held.push(pool.take_with_image(SMALL, &image)?);
+        }
+        held.clear();
+        // The first time each slot is used for the first time.
+        if round > 0 {
+            samples.push(start.elapsed().as_secs_f64() * 1e6 / SLOTS as f64);
+        }
     }
-    Ok(median(samples))
+    Ok((warm, median(samples)))
 }
 
 /// Microseconds for one turn: the median of rounds.

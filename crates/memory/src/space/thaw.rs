@@ -60,8 +60,18 @@ impl Space {
         }
         let Some(backing) = &mut space.backing else { return Ok(space) };
         for (first, end, access) in &image.guarded.spans {
-            backing.protect(*first, end - first, *access)?;
-            image.each_run(*first, *end, |first, pages, offset| backing.map_content(image.content(), first, pages, offset, *access))?;
+            // What is mapped comes with its protection; only the zeros between are opened.
+            let mut at = *first;
+            image.each_run(*first, *end, |first, pages, offset| {
+                if first > at {
+                    backing.protect(at, first - at, *access)?;
+                }
+                at = first + pages;
+                backing.map_content(image.content(), first, pages, offset, *access)
+            })?;
+            if *end > at {
+                backing.protect(at, end - at, *access)?;
+            }
         }
         Ok(space)
     }
