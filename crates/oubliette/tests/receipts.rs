@@ -91,7 +91,7 @@ fn every_word_of_a_receipt_counts() {
         let whole: Value = serde_json::from_str(&receipt).unwrap();
         let mut checked = 0;
         leaves(&whole, "", &mut |path| {
-            if decides_nothing(path) {
+            if decides_nothing(path, request.task.programs[0].name == "inputs") {
                 return;
             }
             checked += 1;
@@ -110,7 +110,7 @@ fn every_word_of_a_receipt_counts() {
 
 #[test]
 fn what_a_receipt_names_must_be_what_it_was() {
-    let request = request("wordcount", &[("text", "letter.txt"), ("stop", "stop.txt")], None, &[]);
+    let request = request("inputs", &[("text", "letter.txt"), ("stop", "stop.txt")], None, &[]);
     let (outcome, _) = run(&request);
     let receipt = Receipt::new(&request, &outcome, None).unwrap();
     for index in 0..3 {
