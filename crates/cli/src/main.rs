@@ -71,9 +71,36 @@ enum Subcommands {
     Cc(compiler::CcArgs),
 }
 
+/// The same with `run` alone: to describe all the others' flags costs as much as a short run does.
+#[derive(Parser, Debug)]
+#[command(name = "oubliette", version, max_term_width = 120)]
+struct RunCommand {
+    #[command(subcommand)]
+    command: RunOnly,
+}
+
+#[derive(Subcommand, Debug)]
+enum RunOnly {
+    /// Run a program in a cell
+    Run(run::RunArgs),
+}
+
 fn main() -> ExitCode {
-    let command = Command::parse();
-    let result = match &command.command {
+    let result = if std::env::args_os().nth(1).is_some_and(|word| word == "run") {
+        let RunOnly::Run(args) = RunCommand::parse().command;
+        run::run(&args)
+    } else {
+        dispatch(&Command::parse().command)
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("oubliette: {error:#}");
+        ExitCode::from(failure_status(&error))
+    })
+}
+
+/// Runs whichever was asked for.
+fn dispatch(command: &Subcommands) -> anyhow::Result<ExitCode> {
+    match command {
         Subcommands::Run(args) => run::run(args),
         Subcommands::Ruby(args) => master::ruby(args),
         Subcommands::Eval(args) => javascript::eval(args),
@@ -89,11 +116,7 @@ fn main() -> ExitCode {
         Subcommands::Machine(args) => keep::machine(args),
         Subcommands::Toolchain(args) => compiler::toolchain(args),
         Subcommands::Cc(args) => compiler::cc(args),
-    };
-    result.unwrap_or_else(|error| {
-        eprintln!("oubliette: {error:#}");
-        ExitCode::from(failure_status(&error))
-    })
+    }
 }
 
 /// 2 for wrong use, 1 for a failure of ours.
@@ -121,5 +144,6 @@ mod tests {
     #[test]
     fn every_flag_is_declared_soundly() {
         super::Command::command().debug_assert();
+        super::RunCommand::command().debug_assert();
     }
 }
