@@ -77,7 +77,7 @@ impl<E: Engine> Cell<E> {
         let core = &mut self.core;
         core.alarm = None;
         let started = core.started.take().unwrap_or_default();
-        core.meter.interrupt_handle().clear_time_out();
+        core.meter.clear_time_out();
         if stop.is_from_outside() {
             let halt = if stop == Stop::OutOfTime { Halt::OutOfTime } else { Halt::Interrupted };
             let fuel = core.meter.used();
