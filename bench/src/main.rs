@@ -14,6 +14,7 @@ mod machine;
 mod machine_peers;
 mod measure;
 mod moxie_programs;
+mod ruby_programs;
 
 use std::path::PathBuf;
 
@@ -27,7 +28,7 @@ use crate::machine::Part;
 #[derive(Parser, Debug)]
 struct Args {
     /// What to measure; everything when nothing is named
-    #[arg(value_parser = ["moxie", "javascript", "cells", "command", "machine", "machine-clones", "machine-programs", "machine-memory"])]
+    #[arg(value_parser = ["moxie", "javascript", "cells", "ruby", "command", "machine", "machine-clones", "machine-programs", "machine-memory"])]
     parts: Vec<String>,
     /// How often each program is run on each side
     #[arg(long, default_value_t = 5)]
@@ -56,6 +57,12 @@ struct Args {
     /// JavaScript bundles to read
     #[arg(long)]
     bundles: Vec<PathBuf>,
+    /// The Ruby programs
+    #[arg(long, default_value = "bench/ruby")]
+    ruby_programs: PathBuf,
+    /// The cache folder with Ruby's images
+    #[arg(long, env = "OUBLIETTE_CACHE")]
+    cache: Option<PathBuf>,
     /// The data folder with the machine image
     #[arg(long, env = "OUBLIETTE_DATA")]
     data: Option<PathBuf>,
@@ -87,6 +94,11 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted("cells") {
         cells::measure(args.rounds)?;
+    }
+    if wanted("ruby") {
+        let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        let usual = || ruby::PrepareOptions::default_cache(variable("HOME").as_deref(), variable("XDG_CACHE_HOME").as_deref());
+        ruby_programs::measure(&args.cache.clone().unwrap_or_else(usual).join("ruby"), &args.ruby_programs, args.rounds)?;
     }
     if wanted("command") {
         command::measure(&args.oubliette, args.rounds)?;

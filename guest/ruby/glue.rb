@@ -3,7 +3,7 @@
 # What lives inside every box: the Ruby side of the hatch, and the Sandbox API over it.
 #
 # A box is a coroutine. The host starts an activation (Glue.enter); Ruby answers with one message when it is done. In between it may
-# knock at the door: it leaves a message in OUT, calls `typeof` on DOOR, and gets the answer as a string. An answer may be an
+# knock at the door: it leaves a message in OUT, calls `to_s` on DOOR, and gets the answer as a string. An answer may be an
 # order to run something first (a block, a method of a lent object); its result is the next message.
 #
 # Nothing here is a wall. Whoever breaks this code breaks their own box only: the host checks every message.
@@ -32,12 +32,14 @@ module Sandbox
     class Unwind < ::Exception; end
 
     # From the host.
-    EVAL, RUN, SET, REF, INIT, VALUE, ERROR, UNWIND, FEATURE, IMPORT, MAIN, GLOBAL, OFFER, PROGRAM, CALL_GLOBAL = *1..15
+    EVAL, RUN, SET, REF, INIT, VALUE, ERROR, UNWIND, FEATURE, IMPORT, MAIN, GLOBAL, OFFER, PROGRAM, CALL_GLOBAL, ENVIRONMENT = *1..16
     # To the host.
     TO_VALUE, TO_ERROR, TO_CALL, TO_OFFER, TO_BOX, TO_ABANDON = *1..6
 
     DOOR = JS.global
     OUT = ::String.new("", capacity: 4096, encoding: ::Encoding::BINARY)
+    # A question that the host reads where it lies: how its message begins, then a list of plain arguments, then room for a plain answer.
+    QUERY = [nil, nil, nil]
     UTF8 = ::Encoding::UTF_8
     HEAD = ::String.new("a", encoding: ::Encoding::BINARY).freeze
     EXPORTS = {}
@@ -45,7 +47,7 @@ module Sandbox
     COUNTS = {}
     RELEASED = []
     AT_EXIT = []
-    STATE = { next: 1, current: nil, depth: 0, resolver: nil }
+    STATE = { next: 1, current: nil, resolver: nil }
     BOXES = {}
 
     KLASS = ::Kernel.instance_method(:class)
@@ -86,7 +88,7 @@ module Sandbox
 
       # What the host has to say. Its first byte tells whether it comes in several parts.
       def hear
-        answer = DOOR.typeof.force_encoding(::Encoding::UTF_8)
+        answer = DOOR.to_s
         case answer.getbyte(0)
         when 2
           # Nothing is to be forgotten: only the order and what goes with it.
@@ -102,7 +104,7 @@ module Sandbox
         when 0 then @at = 1
         else
           size = answer.unpack1("V", offset: 1) + 5
-          answer << DOOR.typeof.force_encoding(::Encoding::UTF_8) while answer.bytesize < size
+          answer << DOOR.to_s while answer.bytesize < size
           @at = 5
         end
         @input = answer
@@ -327,16 +329,40 @@ module Sandbox
         @input.byteslice(at, size)
       end
 
-      # The entry of every activation: does what the host ordered, leaves the result in OUT.
+      # The entry of every activation: does what the host ordered. Gives OUT with the result in it, or the value itself of an eval that is
+      # nothing but a number, nil, true or false.
       def enter
-        OUT.replace(perform(hear))
-        nil
+        order = hear
+        return OUT.replace(perform(order)) unless order[1] == EVAL
+        done = false
+        begin
+          value = evaluate(order[2], order[3], order[4])
+          if RELEASED.empty?
+            case value
+            when ::Integer
+              if value.bit_length < 30
+                done = true
+                return value
+              end
+            when ::NilClass, ::TrueClass, ::FalseClass
+              done = true
+              return value
+            end
+          end
+          OUT.replace(message(true, TO_VALUE, value))
+          done = true
+        rescue ::Exception => error
+          done = true
+          OUT.replace(failure(error))
+        ensure
+          knock(message(true, TO_ABANDON)) unless done
+        end
+        OUT
       end
 
       # Does what the host orders and gives the message that tells of it.
       def perform(order)
         done = false
-        STATE[:depth] += 1
         policy = true
         begin
           value =
@@ -355,6 +381,11 @@ module Sandbox
             when OFFER then offer(order[2], order[3], order[4])
             when PROGRAM then program(order[2], order[3], order[4], order[5])
             when CALL_GLOBAL then ::TOPLEVEL_BINDING.receiver.__send__(order[2], *order[3])
+            when ENVIRONMENT
+              # Given with the first order, which follows.
+              ::ENV.replace(order[2])
+              done = true
+              return perform([nil, *order.drop(3)])
             else raise Exception, "an unknown order"
             end
           result = message(policy, TO_VALUE, value)
@@ -364,7 +395,6 @@ module Sandbox
           done = true
           failure(error)
         ensure
-          STATE[:depth] -= 1
           # A break, throw or return went through: what called us is never answered, and must be unwound.
           knock(message(true, TO_ABANDON)) unless done
         end
@@ -398,8 +428,37 @@ module Sandbox
       end
 
       # Sends a message and waits for its answer, doing meanwhile what the host orders.
-      def talk(message)
-        answer = knock(message)
+      def talk(message) = wait(knock(message))
+
+      # Calls an offer with arguments that are most likely plain. `start` is the message up to them.
+      def ask(start, arguments)
+        if RELEASED.empty?
+          query = QUERY
+          query[0] = start
+          query[1] = arguments
+          return query[2] if DOOR.strictly_eql?(DOOR)
+          query[1] = nil
+          # One means that the answer is not plain, and waits.
+          return wait(hear) if query[2] == 1
+        end
+        out = start.dup << "a"
+        put_size(out, arguments.size)
+        at = 0
+        while at < arguments.size
+          put(out, arguments[at], true, 1)
+          at += 1
+        end
+        talk(out << "0")
+      end
+
+      # A call of an offer, up to its arguments.
+      def start_of(name, method)
+        start = message(true, TO_OFFER, name, method)
+        start.setbyte(1, 6)
+        start.freeze
+      end
+
+      def wait(answer)
         while true
           code = answer[1]
           return answer[2] if code == VALUE
@@ -581,7 +640,9 @@ module Sandbox
         method = name.to_s
         body =
           case kind
-          when :function then ->(*given, &block) { Glue.talk(Glue.message(true, TO_OFFER, method, nil, given, block)) }
+          when :function
+            start = start_of(method, nil)
+            ->(*given, &block) { block ? talk(message(true, TO_OFFER, method, nil, given, block)) : ask(start, given) }
           when :value then ->() { value }
           else
             object = Offered.new(method, value.to_s)
@@ -697,23 +758,13 @@ module Sandbox
     end
 
     def method_missing(method, *arguments, &block)
-      # The part of the message that is the same every time.
-      return Glue.talk(Glue.message(true, Glue::TO_OFFER, @name, method, arguments, block)) if block || !Glue::RELEASED.empty?
+      return Glue.talk(Glue.message(true, Glue::TO_OFFER, @name, method, arguments, block)) if block
       start = (@starts ||= {})[method]
       unless start
-        start = Glue.message(true, Glue::TO_OFFER, @name, method)
-        start.setbyte(1, 6)
         @starts.clear if @starts.size > 100
-        @starts[method] = start
+        start = @starts[method] = Glue.start_of(@name, method)
       end
-      out = start.dup << "a"
-      Glue.put_size(out, arguments.size)
-      at = 0
-      while at < arguments.size
-        Glue.put(out, arguments[at], true, 1)
-        at += 1
-      end
-      Glue.talk(out << "0")
+      Glue.ask(start, arguments)
     end
 
     def respond_to_missing?(_name, _private = false) = true
@@ -1070,9 +1121,52 @@ $stdout.sync = true
 $stderr.sync = true
 $0 = "(sandbox)"
 
-# Told to the host, in this order: the outbox, the object that answers to `enter`.
-JS::Object.wrap(Sandbox::Glue::OUT)
-JS::Object.wrap(Sandbox::Glue)
+# Timeout without a thread: the clock is looked at while the block's own Ruby runs. What stays inside one call or an empty `while` is not
+# interrupted by it, but by the limits of the sandbox.
+require "timeout"
+
+module Timeout
+  CLOCK = ::Process.method(:clock_gettime)
+  MONOTONIC = ::Process::CLOCK_MONOTONIC
+  private_constant :CLOCK, :MONOTONIC
+
+  # Not for programs to rescue: it leaves the block whatever is rescued in there.
+  class Late < ::Exception; end
+  private_constant :Late
+
+  def self.timeout(sec, klass = nil, message = nil, &block)
+    return yield(sec) if sec.nil? || sec.zero?
+    raise ::ArgumentError, "Timeout sec must be a non-negative number" if sec < 0
+    message ||= "execution expired"
+    return watch(sec, [klass, message], &block) if klass
+    late = Late.new(message)
+    begin
+      watch(sec, [late], &block)
+    rescue Late => error
+      raise unless error.equal?(late)
+      raise Error, message
+    end
+  end
+
+  def self.watch(sec, error)
+    ends = CLOCK.call(MONOTONIC) + sec
+    left = 0
+    guard = ::TracePoint.new(:line, :call, :b_call, :c_call) do
+      left -= 1
+      if left < 0
+        left = 15
+        ::Kernel.raise(*error) if CLOCK.call(MONOTONIC) >= ends
+      end
+    end
+    guard.enable { yield(sec) }
+  end
+  private_class_method :watch
+end
+
+# Told to the host, in this order: the outbox, the object that answers to `enter`, where questions lie, and what plain values look like.
+[Sandbox::Glue::OUT, Sandbox::Glue, Sandbox::Glue::QUERY, nil, true, String.new("plain"), String.new("plain").freeze, 1234.5].each do |item|
+  JS::Object.wrap(item)
+end
 Object.__send__(:remove_const, :JS)
 [Integer, Float, String, TrueClass, FalseClass, Proc].each { |klass| klass.undef_method(:to_js) }
 $LOADED_FEATURES.reject! { |feature| feature.end_with?("js.so") }

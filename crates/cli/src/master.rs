@@ -38,6 +38,9 @@ pub(crate) struct RubyArgs {
     /// Let Ruby read this folder, under PATH or under its own name in /
     #[arg(long, value_name = "[PATH=]FOLDER")]
     mount: Vec<String>,
+    /// A variable for Ruby to find in ENV; nothing of this process's own environment is there
+    #[arg(long, value_name = "NAME=VALUE")]
+    env: Vec<String>,
     /// Arguments for the program, as ARGV
     #[arg(last = true, value_name = "ARGUMENT")]
     arguments: Vec<String>,
@@ -59,6 +62,11 @@ pub(crate) fn ruby(args: &RubyArgs) -> Result<ExitCode> {
             }
         };
         world.mounts.push((path, ruby::read_only(folder).with_context(|| format!("cannot open the folder `{}`", folder.display()))?));
+    }
+    for variable in &args.env {
+        let (name, value) = variable.split_once('=').with_context(|| format!("`{variable}` is not NAME=VALUE"))?;
+        anyhow::ensure!(!name.is_empty() && !variable.contains('\0'), "`{variable}` is not NAME=VALUE");
+        world.environment.push((name.to_owned(), value.to_owned()));
     }
     let program = match (&args.code[..], &args.file) {
         ([], Some(path)) if path.as_os_str() == "-" => Some(("-".to_owned(), standard_input()?)),

@@ -28,6 +28,15 @@ fn code_runs_and_its_end_is_the_commands() {
 }
 
 #[test]
+fn the_environment_is_what_was_given() {
+    let output =
+        oubliette(&["ruby", "--env", "NAME=a=b", "-e", "p ENV.to_h, Sandbox.new.eval('ENV.to_h'), Sandbox.safe.eval('ENV.to_h')"], "");
+    assert_eq!(out(&output), "{\"NAME\" => \"a=b\"}\n{\"NAME\" => \"a=b\"}\n{}\n", "{}", err(&output));
+    let output = oubliette(&["ruby", "--env", "NAME", "-e", "1"], "");
+    assert!(err(&output).contains("NAME=VALUE") && output.status.code() == Some(1), "{}", err(&output));
+}
+
+#[test]
 fn boxes_are_made_in_a_main_ruby() {
     let output = oubliette(
         &[

@@ -138,7 +138,8 @@ impl HostObject for Echo {
 fn run(image: &Ruby, seed: u64) -> &'static str {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut code = String::from(
-        "glue = Sandbox::Glue; say = ->(bytes) { begin; glue::OUT.replace(bytes); glue::DOOR.typeof; rescue StandardError, NoMemoryError; end }\n",
+        "glue = Sandbox::Glue; say = ->(bytes) { begin; glue::OUT.replace(bytes); glue::DOOR.to_s; rescue StandardError, NoMemoryError; end }\n\
+         ask = ->(*parts) { begin; glue::QUERY.replace(parts); glue::DOOR.strictly_eql?(glue::DOOR); rescue StandardError, NoMemoryError; end }\n",
     );
     if random.below(2) == 0 {
         code.push_str("box = Sandbox.safe; box.eval('1')\n");
@@ -148,7 +149,18 @@ fn run(image: &Ruby, seed: u64) -> &'static str {
             let _ = write!(hex, "{byte:02x}");
             hex
         });
-        match random.below(8) {
+        match random.below(10) {
+            8 => {
+                // A question with a start that is none, or arguments that the host may not read.
+                let arguments =
+                    ["[1, nil, 2.5, 'x', true]", "[Object.new]", "nil", "[['y'] * 3]", "[1] * 90", "(a = []; a << a)", "glue::QUERY"];
+                let _ = writeln!(code, "ask.(['{hex}'].pack('H*'), {}, 0)", arguments[random.below(arguments.len() as u64) as usize]);
+            }
+            9 => {
+                let other =
+                    ["glue::QUERY.clear", "glue::QUERY.push(1)", "ask.(1, 2, 3)", "ask.('x' * 99_999, [1], nil)", "ask.(:s, {}, '')"];
+                let _ = writeln!(code, "{}", other[random.below(other.len() as u64) as usize]);
+            }
             0 => {
                 let _ = writeln!(code, "Echo.call([1, {{ a: 'b' }}])");
             }

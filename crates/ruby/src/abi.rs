@@ -1,10 +1,13 @@
 //! What CRuby's WebAssembly build imports besides WASI, answered with as little as the hatch needs.
 //!
-//! The build was made for a JavaScript host. Of its imports one is our door: `typeof` on the object that `JS.global` gave. Ruby
-//! leaves its message in a string that it told us of once, calls `typeof`, and gets the answer as a new string, copied from
+//! The build was made for a JavaScript host. Of its imports one is our door: `to_s` on the object that `JS.global` gave. Ruby
+//! leaves its message in a string that it told us of once, calls `to_s`, and gets the answer as a new string, copied from
 //! guest memory by Ruby itself, which then frees it: it was allocated there with the module's own allocator. A long answer
-//! comes in parts. Everything read from guest memory is checked like any other guest bytes.
+//! comes in parts. A second one is a shorter way for calls of offers with plain arguments: `strictly_eql?` on the same object has the host
+//! read them where they lie, see [`query`]. Everything read from guest memory is checked like any other guest bytes.
 
+use crate::objects::Objects;
+use crate::wire::Wire;
 use std::future::Future;
 use wasm::wasmtime::{Caller, Linker};
 use wasm::{Ending, State, exchange};
@@ -12,20 +15,13 @@ use wasm::{Ending, State, exchange};
 const HOST: &str = "rb-js-abi-host";
 const CANONICAL: &str = "canonical_abi";
 
-/// Offsets in a string object on 32 bits: flags, then class and shape, then length, then the bytes or a pointer to them.
-const LENGTH: usize = 12;
-const CONTENT: usize = 16;
-/// Flag of strings whose bytes lie elsewhere.
-const NOT_EMBEDDED: u32 = 1 << 13;
 /// The longest message, in bytes.
 const MAX_MESSAGE: usize = 64 << 20;
 
-/// The place where the host leaves its answers, told by the image when it was prepared.
+/// Where things lie in the image, and what plain objects look like there, told when it was prepared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Layout {
-    /// Address of the buffer for answers.
-    pub(crate) buffer: u32,
-    /// Its size in bytes.
+    /// Bytes that one part of an answer may have.
     pub(crate) room: u32,
     /// The string that Ruby leaves its messages in.
     pub(crate) outbox: u32,
@@ -33,6 +29,37 @@ pub(crate) struct Layout {
     pub(crate) receiver: u32,
     /// The entry method.
     pub(crate) entry: u32,
+    /// The array that questions lie in.
+    pub(crate) query: u32,
+    /// The words for nil and true; false is zero.
+    pub(crate) nil: u32,
+    pub(crate) truth: u32,
+    /// The class of strings, and the shapes of those without instance variables: not frozen, and frozen.
+    pub(crate) string: u32,
+    pub(crate) shape: u32,
+    pub(crate) frozen: u32,
+    /// Where in a float its value lies.
+    pub(crate) float: u32,
+}
+
+impl Layout {
+    /// Words of a layout as it is kept with the image.
+    const WORDS: usize = 11;
+
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
+        let Layout { room, outbox, receiver, entry, query, nil, truth, string, shape, frozen, float } = self;
+        [room, outbox, receiver, entry, query, nil, truth, string, shape, frozen, float]
+            .iter()
+            .flat_map(|word| word.to_le_bytes())
+            .collect()
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Layout> {
+        let (words, []) = bytes.as_chunks::<4>() else { return None };
+        let words: [u32; Layout::WORDS] = words.iter().map(|word| u32::from_le_bytes(*word)).collect::<Vec<_>>().try_into().ok()?;
+        let [room, outbox, receiver, entry, query, nil, truth, string, shape, frozen, float] = words;
+        Some(Layout { room, outbox, receiver, entry, query, nil, truth, string, shape, frozen, float })
+    }
 }
 
 /// The hatch's side of one box.
@@ -59,21 +86,10 @@ impl Door {
     }
 }
 
-fn word(memory: &[u8], at: usize) -> Result<u32, Ending> {
-    let bytes = memory.get(at..).and_then(|rest| rest.get(..4)).ok_or(Ending::BadCall)?;
-    Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-}
-
 /// Reads a Ruby string. The guest may have put anything there: then it gets bytes of its own memory, or ends.
 pub(crate) fn read_string(memory: &[u8], object: u32) -> Result<Vec<u8>, Ending> {
-    let at = object as usize;
-    let flags = word(memory, at)?;
-    let length = word(memory, at + LENGTH)? as usize;
-    let start = if flags & NOT_EMBEDDED == 0 { at + CONTENT } else { word(memory, at + CONTENT)? as usize };
-    if length > MAX_MESSAGE {
-        return Err(Ending::BadCall);
-    }
-    memory.get(start..).and_then(|rest| rest.get(..length)).map(<[u8]>::to_vec).ok_or(Ending::BadCall)
+    let bytes = crate::objects::string(memory, object).ok_or(Ending::BadCall)?;
+    if bytes.len() > MAX_MESSAGE { Err(Ending::BadCall) } else { Ok(bytes.to_vec()) }
 }
 
 fn door(state: &mut State) -> Result<&mut Door, Ending> {
@@ -108,7 +124,48 @@ async fn knock(caller: &mut Caller<'_, State>, out: u32) -> wasm::wasmtime::Resu
     Ok(())
 }
 
-type Pending<'a> = Box<dyn Future<Output = wasm::wasmtime::Result<()>> + Send + 'a>;
+/// What Ruby finds in place of an answer: that the question was not understood, so that it asks at the door; or that the answer is there.
+const NOT_TAKEN: i64 = 0;
+const AT_THE_DOOR: i64 = 1;
+
+/// A call of an offer, asked where its arguments lie: true with the answer in its place, false when Ruby has to go to the door, either
+/// to ask or to fetch the answer.
+async fn query(caller: &mut Caller<'_, State>) -> wasm::wasmtime::Result<i32> {
+    let memory = caller.data().memory().ok_or(Ending::BadCall)?;
+    let layout = door(caller.data_mut())?.layout;
+    let objects = Objects { memory: memory.data(&*caller), layout };
+    let Some(message) = objects.question() else {
+        put_answer(caller, &Wire::Integer(NOT_TAKEN))?;
+        return Ok(0);
+    };
+    caller.data_mut().owe(message.len() as u64);
+    let answer = exchange(caller, message).await?;
+    caller.data_mut().owe(answer.len() as u64);
+    // An answer and nothing to be forgotten: the order, how many fields there are, the field.
+    if let [2, order, 1, value @ ..] = &answer[..]
+        && i64::from(*order) == crate::member::order::VALUE
+        && let Ok(value) = Wire::parse(value)
+        && put_answer(caller, &value)?
+    {
+        return Ok(1);
+    }
+    door(caller.data_mut())?.load(answer);
+    put_answer(caller, &Wire::Integer(AT_THE_DOOR))?;
+    Ok(0)
+}
+
+/// Puts a value in the place for answers, if it is one that is no object.
+fn put_answer(caller: &mut Caller<'_, State>, value: &Wire) -> wasm::wasmtime::Result<bool> {
+    let memory = caller.data().memory().ok_or(Ending::BadCall)?;
+    let layout = door(caller.data_mut())?.layout;
+    let Some(bits) = crate::objects::immediate(value, layout) else { return Ok(false) };
+    let place = Objects { memory: memory.data(&*caller), layout }.answer().ok_or(Ending::BadCall)?;
+    // No write barrier: what is no object is nothing to the collector.
+    memory.write(caller, place, &bits.to_le_bytes()).map_err(|_| Ending::BadCall)?;
+    Ok(true)
+}
+
+type Pending<'a, T = ()> = Box<dyn Future<Output = wasm::wasmtime::Result<T>> + Send + 'a>;
 
 /// Writes a failed result, whose error is handle 0.
 fn fail(caller: &mut Caller<'_, State>, out: i32) -> wasm::wasmtime::Result<()> {
@@ -128,11 +185,22 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasm::wasmtime::Result<()> {
     const VALUE: &str = "handle<js-abi-value>";
     linker.func_wrap_async(
         HOST,
-        &format!("js-value-typeof: func(value: {VALUE}) -> string"),
+        &format!("js-value-to-string: func(value: {VALUE}) -> string"),
         |mut caller: Caller<'_, State>, (_handle, out): (i32, i32)| -> Pending<'_> {
             Box::new(async move {
                 knock(&mut caller, out.cast_unsigned()).await?;
                 wasm::settle(&mut caller).await
+            })
+        },
+    )?;
+    linker.func_wrap_async(
+        HOST,
+        &format!("js-value-strictly-equal: func(lhs: {VALUE}, rhs: {VALUE}) -> bool"),
+        |mut caller: Caller<'_, State>, _: (i32, i32)| -> Pending<'_, i32> {
+            Box::new(async move {
+                let taken = query(&mut caller).await?;
+                wasm::settle(&mut caller).await?;
+                Ok(taken)
             })
         },
     )?;
@@ -166,10 +234,9 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasm::wasmtime::Result<()> {
     linker.func_wrap(HOST, &format!("is-js: func(value: {VALUE}) -> bool"), |_: i32| 0i32)?;
     linker.func_wrap(HOST, &format!("instance-of: func(value: {VALUE}, klass: {VALUE}) -> bool"), |_: i32, _: i32| 0i32)?;
     linker.func_wrap(HOST, &format!("js-value-equal: func(lhs: {VALUE}, rhs: {VALUE}) -> bool"), |_: i32, _: i32| 0i32)?;
-    linker.func_wrap(HOST, &format!("js-value-strictly-equal: func(lhs: {VALUE}, rhs: {VALUE}) -> bool"), |_: i32, _: i32| 0i32)?;
     linker.func_wrap(
         HOST,
-        &format!("js-value-to-string: func(value: {VALUE}) -> string"),
+        &format!("js-value-typeof: func(value: {VALUE}) -> string"),
         |mut caller: Caller<'_, State>, _: i32, out: i32| empty(&mut caller, out),
     )?;
     linker.func_wrap(

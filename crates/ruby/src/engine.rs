@@ -1,8 +1,8 @@
 //! The engine for `cell`: Ruby programs as cells, with one hatch for all kinds of cell.
 
 use crate::family::dead;
-use crate::image::{Ruby, loaded};
-use crate::member::{Failure, Member, MemberSetup, Polled, Said, order};
+use crate::image::{FULL, Ruby, image_name, loaded};
+use crate::member::{Failure, FrozenMember, Member, MemberSetup, Polled, Said, order};
 use crate::sandbox::{MEMORY, raised, stop_of};
 use crate::wire::Wire;
 use cell::{
@@ -350,7 +350,7 @@ impl Engine for RubyCell {
             return Err(unsupported("be frozen in the middle of a run: its stack is the host's"));
         }
         let frozen = self.member.freeze().map_err(|error| unsupported(format!("be frozen: {error}")))?;
-        Ok(FrozenRuby { frozen: Arc::new(frozen), ruby: self.member.ruby.clone() })
+        Ok(FrozenRuby { frozen, ruby: self.member.ruby.clone() })
     }
 }
 
@@ -366,7 +366,7 @@ fn line_of(frame: &TraceFrame) -> Option<String> {
 
 /// A Ruby cell frozen between runs.
 pub struct FrozenRuby {
-    frozen: Arc<Frozen>,
+    frozen: FrozenMember,
     ruby: Ruby,
 }
 
@@ -379,20 +379,22 @@ impl Snapshot for FrozenRuby {
     }
 
     fn save(&self, to: &mut dyn Write) -> Result<(), Error> {
-        let name = crate::image::image_name();
+        let name = image_name(FULL);
         to.write_all(&u32::try_from(name.len()).unwrap_or(0).to_le_bytes())?;
         to.write_all(name.as_bytes())?;
-        self.frozen.save(to)
+        // Whoever loads it has the prepared image, and not what was loaded into it here.
+        self.frozen.program.retell(&self.frozen.frozen, &self.ruby.root)?.save(to)
     }
 
     fn load(from: &mut dyn Read) -> Result<FrozenRuby, Error> {
-        let expected = crate::image::image_name();
+        let expected = image_name(FULL);
         let mut name = vec![0; 4 + expected.len()];
         from.read_exact(&mut name).map_err(|_| Error::Damaged("cut short".into()))?;
         if name[4..] != *expected.as_bytes() {
             return Err(Error::Damaged("this snapshot was taken with another build of Ruby".into()));
         }
         let ruby = loaded().ok_or_else(|| Error::State("Ruby is not loaded in this process: load or prepare it first".into()))?;
-        Ok(FrozenRuby { frozen: Arc::new(Frozen::load(from)?), ruby })
+        let frozen = FrozenMember { frozen: Arc::new(Frozen::load(from)?), program: Arc::clone(&ruby.root) };
+        Ok(FrozenRuby { frozen, ruby })
     }
 }

@@ -5,13 +5,13 @@
 //! activations above it; one below that was running something for it finishes that first, and is then told.
 
 use crate::image::Ruby;
-use crate::member::{Failure, Member, MemberSetup, Polled, Said, order};
+use crate::member::{Failure, FrozenMember, Member, MemberSetup, Polled, Said, order};
 use crate::wire::Wire;
 use cell::{Alarm, Clock, Error, GuestError, Halt, InterruptHandle, Meter, RefTable};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use wasm::{Ending, Frozen, Over, World};
+use wasm::{Ending, Over, World};
 
 /// How many activations may wait for each other.
 const MAX_CHAIN: usize = 64;
@@ -78,7 +78,7 @@ struct Boxed {
 /// How an activation came to be.
 enum Activation {
     /// Started by the one below, or by the embedder at the bottom.
-    Started { meter: Meter, alarm: Option<Box<dyn Alarm>>, before: Option<Arc<Frozen>> },
+    Started { meter: Meter, alarm: Option<Box<dyn Alarm>>, before: Option<FrozenMember> },
     /// Runs something for the one below it, while it waits itself further down.
     Callback,
 }
@@ -133,7 +133,7 @@ pub(crate) struct Family {
     boxes: BTreeMap<Id, Boxed>,
     next: u32,
     chain: Vec<Frame>,
-    snapshots: BTreeMap<u32, (Arc<Frozen>, Allowance)>,
+    snapshots: BTreeMap<u32, (FrozenMember, Allowance)>,
     offers: BTreeMap<String, Arc<Mutex<dyn HostObject>>>,
     /// Whose clock has run out is known by its own handle; whoever is running then must be stopped.
     running: Arc<Mutex<Option<InterruptHandle>>>,
@@ -169,7 +169,7 @@ impl Family {
     }
 
     /// Adds the embedder's own box in a frozen state.
-    pub(crate) fn add_frozen(&mut self, frozen: &Arc<Frozen>, allowance: Allowance) -> Id {
+    pub(crate) fn add_frozen(&mut self, frozen: &FrozenMember, allowance: Allowance) -> Id {
         let setup = MemberSetup { world: World::default(), memory: allowance.memory, output: allowance.output };
         let member = Member::thaw(&self.ruby, frozen, setup);
         self.insert(member, None, allowance, false, true)
@@ -272,7 +272,7 @@ impl Family {
         };
         let boxed = self.boxes.get_mut(&id).ok_or_else(|| Error::State("there is no such box".into()))?;
         let member = boxed.member.as_mut().ok_or_else(|| Error::Dead("the box is gone".into()))?;
-        let before = if boxed.rollback { Some(Arc::new(member.freeze()?)) } else { None };
+        let before = if boxed.rollback { Some(member.freeze()?) } else { None };
         member.guest.begin(allowance.memory, allowance.output);
         member.start(order)?;
         self.chain.push(Frame { of: id, activation: Activation::Started { meter, alarm, before }, abandoned: false });
@@ -412,7 +412,7 @@ impl Family {
     }
 
     /// Puts a box back into the state it had before its last order.
-    fn bring_back(&mut self, id: Id, before: &Arc<Frozen>) {
+    fn bring_back(&mut self, id: Id, before: &FrozenMember) {
         let ruby = self.ruby.clone();
         if let Some(boxed) = self.boxes.get_mut(&id) {
             let setup = MemberSetup { world: World::default(), memory: boxed.allowance.memory, output: boxed.allowance.output };
@@ -755,7 +755,7 @@ impl Family {
                 match self.member(id).map(Member::freeze) {
                     Some(Ok(frozen)) => {
                         let number = self.fresh().0;
-                        self.snapshots.insert(number, (Arc::new(frozen), allowance));
+                        self.snapshots.insert(number, (frozen, allowance));
                         self.reply(top, Wire::Integer(number.into()))
                     }
                     Some(Err(error)) => self.refuse(top, &Failure::of_ours("dead", "Sandbox::Exception", error.to_string())),
@@ -848,13 +848,16 @@ impl Family {
     pub(crate) fn member_of_kind(&mut self, mut groups: Vec<String>, allowance: Allowance) -> Result<Member, Error> {
         groups.sort();
         groups.dedup();
-        let world = self.world.clone();
+        let mut world = self.world.clone();
+        if !groups.iter().any(|group| group == "all" || group == "env") {
+            world.environment.clear();
+        }
         let setup = MemberSetup { world, memory: allowance.memory, output: allowance.output };
         if groups.iter().any(|group| group == "all") {
             return Ok(Member::new(&self.ruby, setup));
         }
-        let frozen = self.ruby.kind(&groups)?;
-        Ok(Member::thaw(&self.ruby, &frozen, setup))
+        let program = self.ruby.kind(&groups)?;
+        Ok(Member::of(&self.ruby, &program, setup))
     }
 
     /// Adds a box of the embedder's that shows only parts of Ruby.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use wasm::wasmtime::{AsContextMut, Instance, Store};
-use wasm::{Cache, Frozen, Mount, Program, Setup, State, World};
+use wasm::{Cache, Mount, Program, Setup, State, World};
 
 /// The package that the build comes in, from the npm registry.
 pub const PACKAGE: &str = "@ruby/4.0-wasm-wasi";
@@ -24,7 +24,10 @@ const MEMBER: &str = "package/dist/ruby+stdlib.wasm";
 const SHA256: &str = "9fe3c749730a16da9b0d1a973bb77bec164f8d958efcb7f5b81e4275ea8c5439";
 /// The Ruby side of the hatch.
 const GLUE: &str = include_str!("../../../guest/ruby/glue.rb");
-/// Bytes of the buffer for the host's answers.
+/// The images: of boxes that show all of Ruby, and of those that show nothing but the language.
+pub(crate) const FULL: &str = "full";
+const SAFE: &str = "safe";
+/// Bytes of one part of the host's answers.
 const ROOM: u32 = 64 << 10;
 /// Memory while preparing. It must not be more: with 256 MiB to be had at once, Ruby takes them for a cache of instance variables
 /// that it never fills and does well without.
@@ -76,12 +79,15 @@ pub struct Progress {
 /// CRuby, started and frozen: what boxes are made of. Cheap to clone.
 #[derive(Clone)]
 pub struct Ruby {
+    /// Its image is where boxes start that show all of Ruby.
     pub(crate) program: Arc<Program>,
     pub(crate) layout: Layout,
-    /// Where boxes start instead of the image.
-    pub(crate) base: Option<Arc<Frozen>>,
-    /// Frozen boxes by the groups they show, so that only the first of its kind is set up.
-    kinds: Arc<Mutex<BTreeMap<Vec<String>, Arc<Frozen>>>>,
+    /// The program whose image was prepared: the same, unless something was loaded into it since.
+    pub(crate) root: Arc<Program>,
+    /// Where boxes start that show a part of Ruby only, by the groups they show.
+    kinds: Arc<Mutex<BTreeMap<Vec<String>, Arc<Program>>>>,
+    /// Where the images of this build lie.
+    cache: Option<Cache>,
 }
 
 impl std::fmt::Debug for Ruby {
@@ -90,12 +96,13 @@ impl std::fmt::Debug for Ruby {
     }
 }
 
-/// The name that the prepared image is kept under: another build or another glue makes another image.
-pub(crate) fn image_name() -> String {
+/// The name that a prepared image is kept under: another build or another glue makes other images.
+pub(crate) fn image_name(what: &str) -> String {
     let mut hasher = Sha256::new();
     hasher.update(SHA256.as_bytes());
     hasher.update(GLUE.as_bytes());
-    hasher.update(b"image 3");
+    hasher.update(b"image 4");
+    hasher.update(what.as_bytes());
     let digest: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("ruby {digest}")
 }
@@ -106,8 +113,8 @@ pub(crate) fn image_name() -> String {
 /// [`Error::Damaged`] when it was altered.
 pub fn load(cache: &Path) -> Result<Option<Ruby>, Error> {
     let cache = Cache::open(cache)?;
-    match Program::load_image(&image_name(), &cache, Some(abi::link))? {
-        Some(program) => finish(program).map(Some),
+    match Program::load_image(&image_name(FULL), &cache, Some(abi::link))? {
+        Some(program) => finish(program, cache).map(Some),
         None => Ok(None),
     }
 }
@@ -118,9 +125,8 @@ pub fn load(cache: &Path) -> Result<Option<Ruby>, Error> {
 /// [`Error::Host`] with what to do when the package cannot be fetched; [`Error::Damaged`] for a wrong hash or altered files.
 pub fn prepare(options: &PrepareOptions, progress: &mut dyn FnMut(Progress)) -> Result<Ruby, Error> {
     let cache = Cache::open(&options.cache)?;
-    let name = image_name();
-    if let Some(program) = Program::load_image(&name, &cache, Some(abi::link))? {
-        return finish(program);
+    if let Some(program) = Program::load_image(&image_name(FULL), &cache, Some(abi::link))? {
+        return finish(program, cache);
     }
     let of = 6;
     let mut step = 0;
@@ -130,7 +136,6 @@ pub fn prepare(options: &PrepareOptions, progress: &mut dyn FnMut(Progress)) -> 
     };
     tell("fetching Ruby");
     let wasm = source(options)?;
-    tell("starting Ruby once");
     // Room for 32 fibers is taken at the start, whether they are used or not.
     let environment = vec![("RUBY_FIBER_MACHINE_STACK_SIZE".into(), FIBER_STACK.to_string())];
     let setup = Setup {
@@ -140,8 +145,16 @@ pub fn prepare(options: &PrepareOptions, progress: &mut dyn FnMut(Progress)) -> 
         extra: Box::new(Door::default()),
     };
     let job: wasm::Job = Box::new(|store, instance| Box::pin(boot(store, instance)));
-    let program = Program::prepare_image(&wasm, setup, job, Some(abi::link), Some((&cache, &name)), &mut |what| tell(what))?;
-    finish(program)
+    let started = Program::prepare_image(&wasm, setup, job, Some(abi::link), Some(&cache), &mut |what| tell(what))?;
+    tell("looking what an eval writes to");
+    let started = Ruby::new(started, None)?;
+    let mut fresh = Member::new(&started, MemberSetup { world: World::default(), memory: crate::MEMORY, output: None });
+    fresh.warm()?;
+    let program = fresh.rebase(Some((&cache, &image_name(FULL))))?;
+    tell("making an image of safe boxes");
+    let ruby = finish(program, cache)?;
+    ruby.kind(&[])?;
+    Ok(ruby)
 }
 
 impl Ruby {
@@ -166,34 +179,45 @@ impl Ruby {
             }
             other => return Err(Error::Program(format!("it did not run to its end: {other:?}"))),
         }
-        Ok(Ruby { base: Some(Arc::new(member.freeze()?)), kinds: Arc::default(), ..self.clone() })
+        Ok(Ruby { program: member.rebase(None)?, kinds: Arc::default(), cache: None, ..self.clone() })
     }
 
-    /// A fresh box that hides the groups not named, frozen.
-    pub(crate) fn kind(&self, groups: &[String]) -> Result<Arc<Frozen>, Error> {
+    fn new(program: Arc<Program>, cache: Option<Cache>) -> Result<Ruby, Error> {
+        let layout = program.note().and_then(Layout::from_bytes);
+        let layout = layout.ok_or_else(|| Error::Damaged("the image of Ruby has no layout".into()))?;
+        Ok(Ruby { root: Arc::clone(&program), program, layout, kinds: Arc::default(), cache })
+    }
+
+    /// The program of boxes that hide the groups not named.
+    pub(crate) fn kind(&self, groups: &[String]) -> Result<Arc<Program>, Error> {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(frozen) = kinds.get(groups) {
-            return Ok(Arc::clone(frozen));
+        if let Some(program) = kinds.get(groups) {
+            return Ok(Arc::clone(program));
         }
-        let frozen = Arc::new(self.make_kind(groups)?);
-        kinds.insert(groups.to_vec(), Arc::clone(&frozen));
-        Ok(frozen)
+        let program = self.make_kind(groups)?;
+        kinds.insert(groups.to_vec(), Arc::clone(&program));
+        Ok(program)
     }
 
-    fn make_kind(&self, groups: &[String]) -> Result<Frozen, Error> {
+    fn make_kind(&self, groups: &[String]) -> Result<Arc<Program>, Error> {
+        // Those that show nothing are what most boxes are: their image is kept.
+        let name = image_name(SAFE);
+        let kept = self.cache.as_ref().filter(|_| groups.is_empty());
+        if let Some(cache) = kept
+            && let Some(program) = self.program.load_sibling(&name, cache)?
+        {
+            return Ok(program);
+        }
         let mut member = Member::new(self, MemberSetup { world: World::default(), memory: crate::MEMORY, output: None });
-        let groups = groups.iter().map(|group| Wire::Symbol(group.clone())).collect();
+        let groups: Vec<Wire> = groups.iter().map(|group| Wire::Symbol(group.clone())).collect();
         member.start(vec![Wire::Integer(order::INIT), Wire::Array(groups)])?;
         match member.poll(&mut Meter::new(None)) {
             Polled::Done(Said::Value(_)) => {}
             other => return Err(Error::Host(format!("a box could not be set up: {other:?}"))),
         }
         // What was hidden has emptied Ruby's caches of methods.
-        for source in WARM {
-            member.start(vec![Wire::Integer(order::EVAL), Wire::text(source), Wire::text("(warm)"), Wire::Integer(1)])?;
-            let _ = member.poll(&mut Meter::new(None));
-        }
-        member.freeze()
+        member.warm()?;
+        member.rebase(kept.map(|cache| (cache, name.as_str())))
     }
 }
 
@@ -205,11 +229,8 @@ pub(crate) fn loaded() -> Option<Ruby> {
     LOADED.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-fn finish(program: Arc<Program>) -> Result<Ruby, Error> {
-    let note = program.note().filter(|note| note.len() == 20).ok_or_else(|| Error::Damaged("the image of Ruby has no layout".into()))?;
-    let word = |at: usize| u32::from_le_bytes([note[at], note[at + 1], note[at + 2], note[at + 3]]);
-    let layout = Layout { buffer: word(0), room: word(4), outbox: word(8), receiver: word(12), entry: word(16) };
-    let ruby = Ruby { program, layout, base: None, kinds: Arc::default() };
+fn finish(program: Arc<Program>, cache: Cache) -> Result<Ruby, Error> {
+    let ruby = Ruby::new(program, Some(cache))?;
     *LOADED.lock().unwrap_or_else(PoisonError::into_inner) = Some(ruby.clone());
     Ok(ruby)
 }
@@ -301,7 +322,6 @@ async fn boot(store: &mut Store<State>, instance: &Instance) -> wasm::wasmtime::
     let init = instance.get_typed_func::<(i32, i32), ()>(&mut *store, "ruby-init: func(args: list<string>) -> ()")?;
     init.call_async(&mut *store, (list, table.len() as i32 / 8)).await?;
 
-    let buffer = allocate.call_async(&mut *store, (0, 0, 16, ROOM as i32)).await?;
     let eval = instance.get_typed_func::<(i32, i32), i32>(&mut *store, EVAL)?;
     // Evaluated under a name of its own, so that backtraces can leave it out.
     let code = format!("TOPLEVEL_BINDING.eval(<<'OUBLIETTE', '(oubliette)', 1)\n{GLUE}\nOUBLIETTE\n");
@@ -314,18 +334,37 @@ async fn boot(store: &mut Store<State>, instance: &Instance) -> wasm::wasmtime::
         return Err(wasm::wasmtime::format_err!("the glue could not be loaded"));
     }
     let intern = instance.get_typed_func::<(i32, i32), i32>(&mut *store, "rb-intern: func(name: string) -> u32")?;
-    memory.write(store.as_context_mut(), buffer as usize, b"enter\0")?;
-    let entry = intern.call_async(&mut *store, (buffer, 5)).await?;
+    let name = allocate.call_async(&mut *store, (0, 0, 1, 6)).await?;
+    memory.write(store.as_context_mut(), name as usize, b"enter\0")?;
+    let entry = intern.call_async(&mut *store, (name, 5)).await?;
     let wrapped = store.data().extra.downcast_ref::<Door>().map(|door| door.wrapped.clone()).unwrap_or_default();
-    let [outbox, receiver] = wrapped[..] else { return Err(wasm::wasmtime::format_err!("the glue did not introduce itself")) };
-    let layout = Layout { buffer: buffer.cast_unsigned(), room: ROOM, outbox, receiver, entry: entry.cast_unsigned() };
-    warm(store, instance, layout).await?;
-    Ok([buffer.cast_unsigned(), ROOM, outbox, receiver, entry.cast_unsigned()].iter().flat_map(|word| word.to_le_bytes()).collect())
+    let [outbox, receiver, query, nil, truth, string, frozen, float] = wrapped[..] else {
+        return Err(wasm::wasmtime::format_err!("the glue did not introduce itself"));
+    };
+    let data = memory.data(&*store);
+    let word = |object: u32, at: usize| crate::objects::word(data, object as usize + at).unwrap_or(0);
+    // The number that the glue said this float to be.
+    let places = [12usize, 16];
+    let value = |at: &&usize| data.get(float as usize + **at..).and_then(<[u8]>::first_chunk) == Some(&1234.5f64.to_le_bytes());
+    let layout = Layout {
+        room: ROOM,
+        outbox,
+        receiver,
+        entry: entry.cast_unsigned(),
+        query,
+        nil,
+        truth,
+        string: word(string, 4),
+        shape: word(string, 8),
+        frozen: word(frozen, 8),
+        float: places.iter().find(value).map_or(0, |at| *at as u32),
+    };
+    Ok(layout.to_bytes())
 }
 
-/// What is evaluated before the image is frozen: the caches in Ruby's code and its free lists are then filled in the image, and not in
+/// What is evaluated before an image is frozen: the caches in Ruby's code and its free lists are then filled in the image, and not in
 /// every box anew. It leaves nothing that a program could see.
-const WARM: [&str; 8] = [
+pub(crate) const WARM: [&str; 8] = [
     "nil",
     "1 + 1",
     "[1, 'a'.to_s, :b, 1.5, nil].each { |item| item.to_s }",
@@ -335,19 +374,6 @@ const WARM: [&str; 8] = [
     "nil",
     "GC.start; nil",
 ];
-
-async fn warm(store: &mut Store<State>, instance: &Instance, layout: Layout) -> wasm::wasmtime::Result<()> {
-    let call = instance.get_typed_func::<(i32, i32, i32, i32), i32>(&mut *store, CALL)?;
-    for source in WARM {
-        let order = [Wire::Integer(order::EVAL), Wire::text(source), Wire::text("(warm)"), Wire::Integer(1)];
-        let message = Wire::short_message(&order, ROOM).ok_or_else(|| wasm::wasmtime::format_err!("an order is too long"))?;
-        let door = store.data_mut().extra.downcast_mut::<Door>().ok_or_else(|| wasm::wasmtime::format_err!("there is no door"))?;
-        door.layout = layout;
-        door.load(message);
-        call.call_async(&mut *store, (layout.receiver.cast_signed(), layout.entry.cast_signed(), 0, 0)).await?;
-    }
-    Ok(())
-}
 
 /// A folder of the host, to be mounted for reading.
 ///

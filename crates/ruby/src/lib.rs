@@ -20,6 +20,7 @@ mod engine;
 mod family;
 mod image;
 mod member;
+mod objects;
 mod sandbox;
 mod wire;
 

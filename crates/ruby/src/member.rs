@@ -1,11 +1,13 @@
 //! One box as a coroutine: orders go in, messages come out.
 
-use crate::abi::{Door, read_string};
-use crate::image::{CALL, Ruby};
+use crate::abi::{Door, Layout, read_string};
+use crate::image::{CALL, Ruby, WARM};
+use crate::objects;
 use crate::wire::Wire;
 use cell::{Console, Error, Halt, Meter};
 use std::sync::Arc;
-use wasm::{Frozen, Guest, Over, Progress, Setup, World};
+use wasm::wasmtime::{Instance, Store};
+use wasm::{Cache, Frozen, Guest, Over, Program, Progress, Setup, State, World};
 
 /// Orders to a box; the glue has the same numbers.
 pub(crate) mod order {
@@ -19,6 +21,7 @@ pub(crate) mod order {
     pub(crate) const GLOBAL: i64 = 12;
     pub(crate) const OFFER: i64 = 13;
     pub(crate) const PROGRAM: i64 = 14;
+    pub(crate) const ENVIRONMENT: i64 = 16;
 }
 
 /// What came of polling a box.
@@ -79,6 +82,39 @@ impl Failure {
     }
 }
 
+/// A frozen box, and the program that it is an instance of.
+#[derive(Clone)]
+pub(crate) struct FrozenMember {
+    pub(crate) frozen: Arc<Frozen>,
+    pub(crate) program: Arc<Program>,
+}
+
+/// Runs the entry of an activation, whose order lies ready, and gives its last message.
+async fn enter(store: &mut Store<State>, instance: &Instance, layout: Layout) -> wasm::wasmtime::Result<Vec<u8>> {
+    let call = instance.get_typed_func::<(i32, i32, i32, i32), i32>(&mut *store, CALL)?;
+    let (receiver, entry) = (layout.receiver.cast_signed(), layout.entry.cast_signed());
+    let result = call.call_async(&mut *store, (receiver, entry, 0, 0)).await?;
+    let memory = store.data().memory().ok_or(wasm::Ending::BadCall)?;
+    let memory = memory.data(&*store);
+    let result = result.cast_unsigned() as usize;
+    let (value, state) = (objects::word(memory, result), objects::word(memory, result.saturating_add(4)));
+    if state != Some(0) {
+        // Not even the glue's own rescue could run.
+        return Ok(Vec::new());
+    }
+    match value.and_then(|bits| objects::plain(bits, layout)) {
+        Some(value) => Ok(said_value(&value)),
+        None => Ok(read_string(memory, layout.outbox)?),
+    }
+}
+
+/// The message that tells a value, as the box itself would have put it.
+fn said_value(value: &Wire) -> Vec<u8> {
+    let mut message = vec![b'a', 3, b'0', b'c', 1];
+    value.write(&mut message);
+    message
+}
+
 /// One box: an instance and what is on its way to it.
 pub(crate) struct Member {
     pub(crate) ruby: Ruby,
@@ -87,6 +123,8 @@ pub(crate) struct Member {
     pub(crate) released: Vec<u32>,
     /// References that the box let go of.
     pub(crate) dropped: Vec<cell::Ref>,
+    /// Variables that are to be told with the first order.
+    environment: Vec<(String, String)>,
 }
 
 /// What a box is made with.
@@ -98,52 +136,75 @@ pub(crate) struct MemberSetup {
 
 impl Member {
     pub(crate) fn new(ruby: &Ruby, setup: MemberSetup) -> Member {
-        if let Some(base) = &ruby.base {
-            return Member::thaw(ruby, base, setup);
-        }
-        let guest = Guest::new(Arc::clone(&ruby.program), Self::setup(ruby, setup));
-        Member { ruby: ruby.clone(), guest, released: Vec::new(), dropped: Vec::new() }
+        Member::of(ruby, &ruby.program, setup)
     }
 
-    pub(crate) fn thaw(ruby: &Ruby, frozen: &Arc<Frozen>, setup: MemberSetup) -> Member {
-        let guest = Guest::thaw(Arc::clone(&ruby.program), frozen, Self::setup(ruby, setup));
-        Member { ruby: ruby.clone(), guest, released: Vec::new(), dropped: Vec::new() }
+    /// A box of a kind: `program` is one of Ruby's.
+    pub(crate) fn of(ruby: &Ruby, program: &Arc<Program>, setup: MemberSetup) -> Member {
+        let environment = setup.world.environment.clone();
+        let guest = Guest::new(Arc::clone(program), Self::setup(ruby.layout, setup));
+        Member { ruby: ruby.clone(), guest, released: Vec::new(), dropped: Vec::new(), environment }
     }
 
-    fn setup(ruby: &Ruby, setup: MemberSetup) -> Setup {
-        let door = Door { layout: ruby.layout, ..Door::default() };
+    pub(crate) fn thaw(ruby: &Ruby, frozen: &FrozenMember, setup: MemberSetup) -> Member {
+        let guest = Guest::thaw(Arc::clone(&frozen.program), &frozen.frozen, Self::setup(ruby.layout, setup));
+        Member { ruby: ruby.clone(), guest, released: Vec::new(), dropped: Vec::new(), environment: Vec::new() }
+    }
+
+    fn setup(layout: Layout, setup: MemberSetup) -> Setup {
+        let door = Door { layout, ..Door::default() };
         Setup { world: setup.world, memory: setup.memory, output: setup.output, extra: Box::new(door) }
+    }
+
+    /// Evaluates what fills Ruby's caches.
+    pub(crate) fn warm(&mut self) -> Result<(), Error> {
+        for source in WARM {
+            self.start(vec![Wire::Integer(order::EVAL), Wire::text(source), Wire::text("(warm)"), Wire::Integer(1)])?;
+            match self.poll(&mut Meter::new(None)) {
+                Polled::Done(_) => {}
+                other => return Err(Error::Host(format!("a box did not get warm: {other:?}"))),
+            }
+        }
+        Ok(())
+    }
+
+    /// A program whose boxes start where this one is.
+    pub(crate) fn rebase(&mut self, cache: Option<(&Cache, &str)>) -> Result<Arc<Program>, Error> {
+        let mut trial = Door { layout: self.ruby.layout, ..Door::default() };
+        let order = [Wire::Integer(order::EVAL), Wire::text("1+1"), Wire::text("(trial)"), Wire::Integer(1)];
+        trial.load(Wire::short_message(&order, self.ruby.layout.room).unwrap_or_default());
+        let setup = Setup { memory: crate::MEMORY, output: None, extra: Box::new(trial), ..Setup::default() };
+        let layout = self.ruby.layout;
+        let job: wasm::Job = Box::new(move |store, instance| Box::pin(enter(store, instance, layout)));
+        let program = Arc::clone(self.guest.program());
+        program.rebase(&mut self.guest, None, Some((setup, job)), cache)
     }
 
     pub(crate) fn console(&mut self) -> &mut Console {
         self.guest.console()
     }
 
-    pub(crate) fn freeze(&mut self) -> Result<Frozen, Error> {
+    pub(crate) fn freeze(&mut self) -> Result<FrozenMember, Error> {
         let program = Arc::clone(self.guest.program());
-        program.freeze(&mut self.guest)
+        let frozen = Arc::new(program.freeze(&mut self.guest)?);
+        Ok(FrozenMember { frozen, program })
     }
 
     /// Starts an activation in a quiet box.
-    pub(crate) fn start(&mut self, order: Vec<Wire>) -> Result<(), Error> {
+    pub(crate) fn start(&mut self, mut order: Vec<Wire>) -> Result<(), Error> {
         let layout = self.ruby.layout;
+        if !self.environment.is_empty() {
+            // Ruby read its environment when the image was made.
+            let variables = std::mem::take(&mut self.environment).into_iter().map(|(name, value)| (Wire::text(name), Wire::text(value)));
+            order.splice(..0, [Wire::Integer(order::ENVIRONMENT), Wire::Hash(variables.collect())]);
+        }
         let order = self.envelope(order);
         self.guest.submit(Box::new(move |store, instance| {
             Box::pin(async move {
                 store.data_mut().owe(order.len() as u64);
                 // The entry asks for its order first; it is there already.
                 store.data_mut().extra.downcast_mut::<Door>().ok_or(wasm::Ending::BadCall)?.load(order);
-                let call = instance.get_typed_func::<(i32, i32, i32, i32), i32>(&mut *store, CALL)?;
-                let (receiver, entry) = (layout.receiver.cast_signed(), layout.entry.cast_signed());
-                let result = call.call_async(&mut *store, (receiver, entry, 0, 0)).await?;
-                let memory = store.data().memory().ok_or(wasm::Ending::BadCall)?;
-                let mut state = [0; 4];
-                memory.read(&*store, result.cast_unsigned() as usize + 4, &mut state).map_err(|_| wasm::Ending::BadCall)?;
-                if state != [0; 4] {
-                    // Not even the glue's own rescue could run.
-                    return Ok(Vec::new());
-                }
-                Ok(read_string(memory.data(&*store), layout.outbox)?)
+                enter(store, instance, layout).await
             })
         }))
     }

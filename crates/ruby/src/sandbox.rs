@@ -2,7 +2,7 @@
 
 use crate::family::{Allowance, BoxUsage, Dead, End, Family, HostObject, Id};
 use crate::image::Ruby;
-use crate::member::{Failure, order};
+use crate::member::{Failure, FrozenMember, order};
 use crate::wire::Wire;
 use cell::{Clock, Error, GuestError, Halt, Stop, TraceFrame, Trap, TrapKind, Value};
 use std::path::Path;
@@ -256,7 +256,7 @@ impl Sandbox {
     pub fn snapshot(&mut self) -> Result<Snapshot, Error> {
         let member = self.family.member(self.id).ok_or_else(|| Error::Dead("the box is gone".into()))?;
         let ruby = member.ruby.clone();
-        Ok(Snapshot { frozen: Arc::new(member.freeze()?), ruby, allowance: self.allowance })
+        Ok(Snapshot { frozen: member.freeze()?, ruby, allowance: self.allowance })
     }
 
     fn order(&mut self, order: Vec<Wire>) -> Result<Answer, Error> {
@@ -339,7 +339,7 @@ impl HostObject for Function {
 /// A box frozen between evals. Cheap to clone, and to bring back: pages that it shares with a fresh box are not copied.
 #[derive(Clone)]
 pub struct Snapshot {
-    frozen: Arc<wasm::Frozen>,
+    frozen: FrozenMember,
     ruby: Ruby,
     allowance: Allowance,
 }

@@ -98,7 +98,7 @@ impl Wire {
         (out.len() <= room as usize).then_some(out)
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
         fn size(out: &mut Vec<u8>, size: usize) {
             let mut left = u32::try_from(size).unwrap_or(u32::MAX);
             while left > 127 {

@@ -48,7 +48,7 @@ fn any_message_is_survived() {
         let mut guest = full();
         guest.set("message", message.clone()).unwrap();
         let answer = guest
-            .eval("Sandbox::Glue::OUT.replace(message); 3.times { Sandbox::Glue::DOOR.typeof }; 5")
+            .eval("Sandbox::Glue::OUT.replace(message); 3.times { Sandbox::Glue::DOOR.to_s }; 5")
             .unwrap_or_else(|error| panic!("{message:?}: {error}"));
         match &answer.stop {
             Stop::Finished(_) | Stop::Raised(_) | Stop::OutOfMemory => assert_eq!(guest.eval("1 + 1").unwrap().value, integer(2)),
@@ -215,6 +215,80 @@ fn objects_of_the_host_answer_and_fail_cleanly() {
     assert_eq!(guest.eval("begin; Counter.panic; rescue => e; 1; end").unwrap().value, integer(1));
     assert_eq!(guest.eval("begin; Counter.nothing; rescue => e; e.class_name; end").unwrap().value, Some(Value::text("NoMethodError")));
     assert!(matches!(guest.eval("Counter.add(Object.new)").unwrap().stop, Stop::Raised(_)));
+}
+
+struct Echo;
+
+impl HostObject for Echo {
+    fn class(&self) -> &str {
+        "Echo"
+    }
+
+    fn call(&mut self, _: &str, mut arguments: Vec<Value>) -> Result<Value, GuestError> {
+        Ok(arguments.pop().unwrap_or_default())
+    }
+}
+
+/// Those that the host reads where they lie, and those that go as a message.
+#[test]
+fn values_cross_to_the_host_and_back() {
+    let mut guest = safe();
+    guest.offer("Echo", Arc::new(Mutex::new(Echo))).unwrap();
+    guest.offer_function("echo", |mut values| Ok(values.pop().unwrap_or_default())).unwrap();
+    for source in [
+        "nil",
+        "true",
+        "false",
+        "0",
+        "-1",
+        "127",
+        "128",
+        "(1 << 29) - 1",
+        "-(1 << 29)",
+        "(1 << 30) - 1",
+        "1 << 30",
+        "-(1 << 30)",
+        "-(1 << 30) - 1",
+        "2**53 + 1",
+        "-2**63",
+        "2**70",
+        "1.5",
+        "-0.0",
+        "1e300",
+        "''",
+        "'plain'",
+        "'plain'.dup",
+        "'häß'",
+        "'x' * 100",
+        "'x' * 40_000",
+        "'a'.encode('US-ASCII')",
+        r#""\xff".b"#,
+        "[1, [nil, 'x']]",
+        "{ 'a' => [1] }",
+        "[1, 2, 3].pack('C*').force_encoding('UTF-8')",
+    ] {
+        for call in ["Echo.call(v)", "Echo.call(1, 'two', v)", "echo(v)"] {
+            let answer = guest.eval(&format!("v = {source}; w = {call}; v.eql?(w) && v.to_s == w.to_s || w.inspect")).unwrap();
+            assert_eq!(answer.value, Some(Value::Bool(true)), "{call} of {source}: {:?}", answer.stop);
+        }
+    }
+    for source in ["'a'.dup.tap { |s| s.instance_variable_set(:@a, 1) }", "Class.new(String).new('a')", "Object.new", "[Object.new]"] {
+        let answer = guest.eval(&format!("begin; Echo.call({source}); rescue Sandbox::TransferException; 5; end")).unwrap();
+        assert_eq!(answer.value, integer(5), "{source}: {:?}", answer.stop);
+    }
+    assert_eq!(guest.eval("Echo.call(*1..40)").unwrap().value, integer(40));
+}
+
+#[test]
+fn the_environment_is_the_embedders() {
+    let mut options = Options { boxes: true, ..Options::full() };
+    options.world.environment = vec![("NAME".into(), "väl=ue".into())];
+    let mut guest = ruby().sandbox(options.clone()).unwrap();
+    let answer =
+        guest.eval("[ENV.to_a, Sandbox.new.eval('ENV.to_a'), Sandbox.safe(init: [:env]).eval('ENV.to_a'), Sandbox.safe.eval('ENV.to_a')]");
+    let given = Value::List(vec![Value::List(vec![Value::text("NAME"), Value::text("väl=ue")])]);
+    let expected = Value::List(vec![given.clone(), given.clone(), given, Value::List(Vec::new())]);
+    assert_eq!(answer.unwrap().value, Some(expected));
 }
 
 #[test]

@@ -1,5 +1,7 @@
-//! Compiled code on disk. It is native code, so it is loaded only from a private folder and only under a keyed MAC.
+//! Compiled code and images on disk. Code is native code, and an image is what it trusts, so both are loaded only from a private folder and
+//! only under a keyed MAC.
 
+use crate::image::{Head, Image, PAGE};
 use cell::Error;
 use std::fs;
 use std::hash::{Hash, Hasher};
@@ -108,35 +110,80 @@ impl Cache {
         write_whole(&self.folder.join(format!("{key}.mac")), mac.as_bytes())
     }
 
-    /// Compiles, or loads what was compiled before. Altered code is refused, never silently replaced.
+    /// Compiles, or loads what was compiled before; gives the key that it is kept under. Altered code is refused, never silently replaced.
     ///
     /// # Errors
     /// [`Error::Program`] for bytes that are no module, [`Error::Damaged`] for altered files.
-    pub(crate) fn module(&self, engine: &Engine, wasm: &[u8]) -> Result<Module, Error> {
+    pub(crate) fn module(&self, engine: &Engine, wasm: &[u8]) -> Result<(Module, String), Error> {
         let key = self.key(engine, wasm);
         if let Some(module) = self.load(engine, &key)? {
-            return Ok(module);
+            return Ok((module, key));
         }
         let module = crate::program::compile(engine, wasm)?;
         self.store(&key, &module)?;
-        Ok(module)
+        Ok((module, key))
     }
 
-    /// Compiles `wasm` into the file that [`Cache::load_named`] finds under `name`.
-    pub(crate) fn store_named(&self, engine: &Engine, name: &str, wasm: &[u8]) -> Result<Module, Error> {
-        let module = crate::program::compile(engine, wasm)?;
-        self.store(&self.key(engine, name.as_bytes()), &module)?;
-        Ok(module)
+    /// The MAC of an image, bound to the name it is kept under: over its head, and the places and contents of its pages.
+    fn image_mac(&self, key: &str, head: &[u8], file: &fs::File, size: u64) -> Result<blake3::Hash, Error> {
+        // Apart, because whole pages in a row are hashed several times as fast.
+        let (mut places, mut pages) = (blake3::Hasher::new(), blake3::Hasher::new());
+        Image::contents(file, size, |at, bytes| {
+            for page in 0..bytes.len().div_ceil(PAGE) {
+                places.update(&(at + (page * PAGE) as u64).to_le_bytes());
+            }
+            pages.update(bytes);
+            Ok(())
+        })?;
+        let mut hasher = blake3::Hasher::new_keyed(&self.secret);
+        hasher.update(key.as_bytes()).update(&(head.len() as u64).to_le_bytes()).update(head);
+        hasher.update(places.finalize().as_bytes()).update(pages.finalize().as_bytes());
+        Ok(hasher.finalize())
     }
 
-    /// Loads code kept under a name, if this engine and processor have any.
-    pub(crate) fn load_named(&self, engine: &Engine, name: &str) -> Result<Option<Module>, Error> {
-        self.load(engine, &self.key(engine, name.as_bytes()))
+    /// Keeps an image under a name. The MAC comes last: without it there is no image.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub(crate) fn store_image(&self, engine: &Engine, name: &str, image: &Image) -> Result<(), Error> {
+        let key = self.key(engine, name.as_bytes());
+        let mut head = Vec::new();
+        cell::write_header(&mut head, &image.head)?;
+        let path = self.folder.join(format!("{key}.image"));
+        let temporary = path.with_extension(format!("{}.new", std::process::id()));
+        let file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        image.write_to(&file)?;
+        let mac = self.image_mac(&key, &head, &file, image.head.size)?;
+        fs::rename(&temporary, &path)?;
+        write_whole(&path.with_extension("head"), &head)?;
+        write_whole(&path.with_extension("mac"), mac.as_bytes())
+    }
+
+    /// Loads the image kept under a name, if there is one for this engine and processor.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when it was altered.
+    pub(crate) fn load_image(&self, engine: &Engine, name: &str) -> Result<Option<Image>, Error> {
+        let key = self.key(engine, name.as_bytes());
+        let path = self.folder.join(format!("{key}.image"));
+        let expected = match fs::read(path.with_extension("mac")) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let expected: [u8; 32] = expected.try_into().map_err(|_| altered(&path))?;
+        let (Ok(file), Ok(head)) = (fs::File::open(&path), fs::read(path.with_extension("head"))) else { return Err(altered(&path)) };
+        let size = file.metadata()?.len();
+        if self.image_mac(&key, &head, &file, size)? != blake3::Hash::from_bytes(expected) {
+            return Err(altered(&path));
+        }
+        let head: Head = cell::read_header(&mut head.as_slice())?;
+        Image::open(file, head).map(Some)
     }
 }
 
 fn altered(path: &Path) -> Error {
-    Error::Damaged(format!("the cached code {} was altered: remove it to have it made again", path.display()))
+    Error::Damaged(format!("the cached file {} was altered: remove it to have it made again", path.display()))
 }
 
 fn read_secret(path: &Path) -> Result<Option<[u8; 32]>, Error> {

@@ -3,6 +3,7 @@
 //! The instance is quiet between jobs. A job is what is done inside: call an export, look at memory. While it runs it may
 //! exchange messages with the driver; while it waits, or when its fuel has ended, it stays suspended on its own stack.
 
+use crate::image::{Home, set_globals};
 use crate::program::Program;
 use crate::state::{Ending, Gauge, Outgoing, Shared, State};
 use crate::wasi::{Process, World};
@@ -12,7 +13,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use wasmtime::{AsContext, AsContextMut, Instance, Store, Val};
+use wasmtime::{AsContext, AsContextMut, Instance, Store};
 
 /// What a job gives: bytes of its own meaning.
 pub type JobFuture<'a> = Pin<Box<dyn Future<Output = wasmtime::Result<Vec<u8>>> + Send + 'a>>;
@@ -154,34 +155,38 @@ async fn next_job(shared: &Shared) -> Job {
 }
 
 /// The life of an instance, from instantiation to its end.
-async fn live(program: Arc<Program>, mut store: Store<State>, shared: Shared, frozen: Option<Arc<Frozen>>) {
-    let begin = async |store: &mut Store<State>| -> wasmtime::Result<Instance> {
-        store.set_fuel(u64::MAX)?;
-        store.fuel_async_yield_interval(Some(shared.fresh_slice(0)))?;
-        let instance = program.pre.instantiate_async(&mut *store).await?;
-        let memory = instance.get_memory(&mut *store, "memory");
-        store.data_mut().memory = memory;
+async fn live(program: Arc<Program>, mut home: Home, shared: Shared, frozen: Option<Arc<Frozen>>) {
+    let begin = async |home: &mut Home| -> wasmtime::Result<Instance> {
+        home.set_fuel(u64::MAX)?;
+        home.fuel_async_yield_interval(Some(shared.fresh_slice(0)))?;
+        let instance = program.pre.instantiate_async(&mut **home).await?;
+        let memory = instance.get_memory(&mut **home, "memory");
+        home.data_mut().memory = memory;
+        if let Some(image) = &program.image {
+            home.settle(&instance, memory.ok_or_else(|| wasmtime::format_err!("there is no memory"))?, image)?;
+        }
         if let Some(frozen) = &frozen {
-            thaw(store, &instance, frozen)?;
+            thaw(home, &instance, frozen)?;
         }
         Ok(instance)
     };
-    let instance = match begin(&mut store).await {
+    let instance = match begin(&mut home).await {
         Ok(instance) => instance,
         Err(error) => {
             shared.lock().outgoing = Some(Outgoing::Done(Err(error.context(NotStarted))));
             return;
         }
     };
+    let store: &mut Store<State> = &mut home;
     loop {
         let job = next_job(&shared).await;
-        let interval = shared.fresh_slice(reading(&store));
+        let interval = shared.fresh_slice(reading(store));
         let result = match store.fuel_async_yield_interval(Some(interval)) {
-            Ok(()) => job(&mut store, &instance).await,
+            Ok(()) => job(store, &instance).await,
             Err(error) => Err(error),
         };
         let over = result.is_err();
-        let used = reading(&store);
+        let used = reading(store);
         {
             let mut mailbox = shared.lock();
             mailbox.used = Some(used);
@@ -225,17 +230,7 @@ fn thaw(store: &mut Store<State>, instance: &Instance, frozen: &Frozen) -> wasmt
             room.copy_from_slice(bytes);
         }
     }
-    for (name, bits) in &frozen.globals {
-        let global = instance.get_global(store.as_context_mut(), name).ok_or_else(|| wasmtime::format_err!("a frozen global is gone"))?;
-        let value = match global.get(store.as_context_mut()) {
-            Val::I32(_) => Val::I32((*bits as u32).cast_signed()),
-            Val::I64(_) => Val::I64(bits.cast_signed()),
-            Val::F32(_) => Val::F32(*bits as u32),
-            Val::F64(_) => Val::F64(*bits),
-            other => other,
-        };
-        global.set(store.as_context_mut(), value)?;
-    }
+    set_globals(store.as_context_mut(), instance, &frozen.globals)?;
     store.data_mut().native = frozen.native;
     store.set_fuel(u64::MAX - frozen.fuel)
 }
@@ -243,20 +238,18 @@ fn thaw(store: &mut Store<State>, instance: &Instance, frozen: &Frozen) -> wasmt
 impl Guest {
     /// An instance that will be made when it is first polled.
     pub fn new(program: Arc<Program>, setup: Setup) -> Guest {
+        let before = program.image.as_ref().and_then(|image| image.process.clone());
+        let process = match before {
+            Some(before) => before.in_world(setup.world, true),
+            None => Process::new(setup.world),
+        };
         let console = Console::new(setup.output);
-        Guest::start(program, Process::new(setup.world), console, setup.memory, setup.extra, None)
+        Guest::start(program, process, console, setup.memory, setup.extra, None)
     }
 
     /// An instance in a frozen state, of the program it was frozen from.
     pub fn thaw(program: Arc<Program>, frozen: &Arc<Frozen>, setup: Setup) -> Guest {
-        let mut process = frozen.process.clone();
-        // Folders are the embedder's to give anew; the process goes on with what it had when it is given none.
-        if setup.world.mounts.is_empty() {
-            process.world.clock = setup.world.clock;
-            process.world.random = setup.world.random;
-        } else {
-            process.set_world(setup.world);
-        }
+        let process = frozen.process.clone().in_world(setup.world, false);
         let console = Console::new(setup.output);
         Guest::start(program, process, console, setup.memory, setup.extra, Some(Arc::clone(frozen)))
     }
@@ -274,7 +267,7 @@ impl Guest {
         let charged = frozen.as_ref().map_or(0, |frozen| frozen.fuel.saturating_add(frozen.native));
         let mut store = Store::new(program.pre.module().engine(), State::new(process, shared.clone(), extra));
         store.limiter(|state| state);
-        let future = Box::pin(live(Arc::clone(&program), store, shared.clone(), frozen));
+        let future = Box::pin(live(Arc::clone(&program), Home::new(store), shared.clone(), frozen));
         Guest { program, future: Some(future), shared, console, charged, lent: 0, owed: 0, quiet: true, held: None }
     }
 

@@ -3,6 +3,7 @@ mod cache;
 mod engine;
 mod guest;
 mod hatch;
+mod image;
 mod program;
 mod rewrite;
 mod runtime;

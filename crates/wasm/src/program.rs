@@ -2,11 +2,12 @@
 
 use crate::cache::Cache;
 use crate::guest::{Frozen, Guest, Job, Progress, Setup};
-use crate::rewrite::{self, GLOBAL_PREFIX, Image, NOTE_PREFIX, Survey};
+use crate::image::{Head, Image, PAGE, join};
+use crate::rewrite::{self, GLOBAL_PREFIX, Survey};
 use crate::state::State;
 use crate::{hatch, wasi};
 use cell::{Error, Meter};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wasmtime::{AsContext, AsContextMut, Engine, ExternType, Instance, InstancePre, Linker, Module, Store, Val};
 
 /// Defines imports besides WASI and the hatch.
@@ -16,7 +17,9 @@ pub type Imports = fn(&mut Linker<State>) -> wasmtime::Result<()>;
 pub struct Program {
     pub(crate) pre: InstancePre<State>,
     survey: Survey,
-    /// A digest of every page of a fresh instance, made when first needed.
+    /// Where instances start, if not as the module says.
+    pub(crate) image: Option<Arc<Image>>,
+    /// A digest of every page of a fresh instance, made when first needed, where there is no image to compare with.
     pristine: OnceLock<Vec<[u8; 16]>>,
 }
 
@@ -43,38 +46,50 @@ impl Program {
     pub fn new(wasm: &[u8], cache: Option<&Cache>, imports: Option<Imports>) -> Result<Arc<Program>, Error> {
         let engine = crate::runtime::engine()?;
         let survey = rewrite::survey(wasm)?;
-        let wasm = rewrite::rewrite(wasm, None)?;
+        let wasm = rewrite::rewrite(wasm, false)?;
         let module = match cache {
-            Some(cache) => cache.module(engine, &wasm)?,
+            Some(cache) => cache.module(engine, &wasm)?.0,
             None => compile(engine, &wasm)?,
         };
-        Program::link(&module, survey, imports)
+        Program::link(&module, survey, imports, None)
     }
 
-    fn link(module: &Module, survey: Survey, imports: Option<Imports>) -> Result<Arc<Program>, Error> {
+    fn link(module: &Module, survey: Survey, imports: Option<Imports>, image: Option<Image>) -> Result<Arc<Program>, Error> {
         let host = |error: wasmtime::Error| Error::Host(format!("{error:#}"));
         let mut linker = Linker::new(module.engine());
         wasi::calls::link(&mut linker).map_err(host)?;
         hatch::link(&mut linker).map_err(host)?;
         imports.unwrap_or(no_imports)(&mut linker).map_err(host)?;
         let pre = linker.instantiate_pre(module).map_err(|error| Error::Program(format!("{error:#}")))?;
-        Ok(Arc::new(Program { pre, survey, pristine: OnceLock::new() }))
+        Ok(Arc::new(Program { pre, survey, image: image.map(Arc::new), pristine: OnceLock::new() }))
     }
 
     /// Loads a prepared image, if the cache has one under this name for this engine and processor.
     ///
     /// # Errors
-    /// [`Error::Damaged`] when it was altered.
+    /// [`Error::Damaged`] when it or its code was altered.
     pub fn load_image(name: &str, cache: &Cache, imports: Option<Imports>) -> Result<Option<Arc<Program>>, Error> {
-        let engine = crate::runtime::engine()?;
-        match cache.load_named(engine, name)? {
-            Some(module) => Program::link(&module, Survey::default(), imports).map(Some),
-            None => Ok(None),
+        let engine = crate::runtime::image_engine()?;
+        let Some(image) = cache.load_image(engine, name)? else { return Ok(None) };
+        let Some(module) = cache.load(engine, &image.head.code)? else { return Ok(None) };
+        Program::link(&module, Survey::default(), imports, Some(image)).map(Some)
+    }
+
+    /// Loads another image of the same program, if the cache has one under this name.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when it was altered, or belongs to another program.
+    pub fn load_sibling(&self, name: &str, cache: &Cache) -> Result<Option<Arc<Program>>, Error> {
+        let Some(image) = cache.load_image(self.pre.module().engine(), name)? else { return Ok(None) };
+        if self.image.as_ref().is_none_or(|own| own.head.code != image.head.code) {
+            return Err(Error::Damaged(format!("the image `{name}` belongs to another program")));
         }
+        Ok(Some(Arc::new(self.on(Arc::new(image)))))
     }
 
     /// Prepares an image: instantiates the module, does `job` inside, and makes a program whose instances start from there.
-    /// What the job gives is the image's [note](Program::note). It is kept in the cache under `name`. `progress` hears of each step.
+    /// What the job gives is the image's [note](Program::note). The compiled code is kept in the cache; [`rebase`](Program::rebase) keeps
+    /// images. `progress` hears of each step.
     ///
     /// # Errors
     /// [`Error::Program`] when the module cannot be frozen or the job fails.
@@ -83,31 +98,76 @@ impl Program {
         setup: Setup,
         job: Job,
         imports: Option<Imports>,
-        cache: Option<(&Cache, &str)>,
+        cache: Option<&Cache>,
         progress: &mut dyn FnMut(&'static str),
     ) -> Result<Arc<Program>, Error> {
         progress("compiling the program");
-        let first = Program::new(wasm, cache.map(|(cache, _)| cache), imports)?;
-        first.freezable()?;
+        let engine = crate::runtime::image_engine()?;
+        let survey = rewrite::survey(wasm)?;
+        if let Some(why) = survey.unfreezable {
+            return Err(unfreezable(why).into());
+        }
+        let memory = rewrite::first_memory(wasm)?;
+        let bare = rewrite::rewrite(wasm, true)?;
+        let (module, code) = match cache {
+            Some(cache) => cache.module(engine, &bare)?,
+            None => (compile(engine, &bare)?, String::new()),
+        };
+        let first = Program::link(&module, survey, imports, Some(Image::new(&memory, Head { code, ..Head::default() })?))?;
+        drop(memory);
         progress("running its initialiser");
         let mut guest = Guest::new(Arc::clone(&first), setup);
+        if first.has_function(rewrite::START) {
+            run(&mut guest, Box::new(|store, instance| Box::pin(start(store, instance))))?;
+        }
         let note = run(&mut guest, job)?;
-        let memory = run(&mut guest, Box::new(|store, _| Box::pin(std::future::ready(Ok(copy_memory(store))))))?;
-        let globals = read_globals(&mut guest)?;
-        drop(guest);
         progress("freezing its memory");
-        let globals: Vec<(u32, u64)> =
-            globals.iter().filter_map(|(name, bits)| Some((name.strip_prefix(GLOBAL_PREFIX)?.parse().ok()?, *bits))).collect();
-        let baked = rewrite::rewrite(wasm, Some(&Image { memory: &memory, globals: &globals, note: &note }))?;
-        let baked = rewrite::rewrite(&baked, None)?;
-        drop(memory);
-        progress("compiling the image");
-        let engine = crate::runtime::engine()?;
-        let module = match cache {
-            Some((cache, name)) => cache.store_named(engine, name, &baked)?,
-            None => compile(engine, &baked)?,
-        };
-        Program::link(&module, Survey::default(), imports)
+        first.rebase(&mut guest, Some(note), None, None)
+    }
+
+    /// A program whose instances start where a quiet instance of this one is now. `trial` is what instances are likely to do first: the
+    /// pages that it writes to are made ready for each one. Kept in the cache, if one is given, under a name.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for programs without an image; those of the trial.
+    pub fn rebase(
+        self: &Arc<Self>,
+        guest: &mut Guest,
+        note: Option<Vec<u8>>,
+        trial: Option<(Setup, Job)>,
+        cache: Option<(&Cache, &str)>,
+    ) -> Result<Arc<Program>, Error> {
+        let Some(image) = &self.image else { return Err(unfreezable("it was not prepared as an image").into()) };
+        let head = Head { note: note.unwrap_or_else(|| image.head.note.clone()), code: image.head.code.clone(), ..Head::default() };
+        let mut next = look(guest, move |store, instance| {
+            let mut globals = globals(store, instance);
+            globals.retain(|(name, _)| name.starts_with(GLOBAL_PREFIX));
+            let mut image = Image::new(memory(store), Head { globals, ..head.clone() })?;
+            image.process = Some(store.data().process.clone());
+            Ok::<Image, Error>(image)
+        })??;
+        if let Some((setup, job)) = trial {
+            let image = Arc::new(next);
+            let mut guest = Guest::new(Arc::new(self.on(Arc::clone(&image))), setup);
+            run(&mut guest, job)?;
+            let written = Arc::clone(&image);
+            let pages = look(&mut guest, move |store, _| written.changed(memory(store)))??;
+            drop(guest);
+            let mut head = image.head.clone();
+            head.hot = join(&pages);
+            next = image.with_head(head)?;
+        }
+        if let Some((cache, name)) = cache {
+            cache.store_image(self.pre.module().engine(), name, &next)?;
+            // As it will be when it is loaded.
+            next.process = None;
+        }
+        Ok(Arc::new(self.on(Arc::new(next))))
+    }
+
+    /// The same program on another image.
+    fn on(&self, image: Arc<Image>) -> Program {
+        Program { pre: self.pre.clone(), survey: self.survey.clone(), image: Some(image), pristine: OnceLock::new() }
     }
 
     /// Whether quiet instances can be frozen.
@@ -117,18 +177,20 @@ impl Program {
     pub fn freezable(&self) -> Result<(), Error> {
         match self.survey.unfreezable {
             None => Ok(()),
-            Some(why) => Err(cell::Unsupported { engine: "wasm", what: format!("freeze this program: {why}") }.into()),
+            Some(why) => Err(unfreezable(why).into()),
         }
     }
 
     /// What the job that prepared this image gave.
-    pub fn note(&self) -> Option<Vec<u8>> {
-        let text = self.pre.module().exports().find_map(|export| export.name().strip_prefix(NOTE_PREFIX))?;
-        text.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+    pub fn note(&self) -> Option<&[u8]> {
+        self.image.as_ref().map(|image| &image.head.note[..])
     }
 
     /// Bytes of memory of a fresh instance.
     pub fn image_size(&self) -> u64 {
+        if let Some(image) = &self.image {
+            return image.head.size;
+        }
         let memories = self.pre.module().exports().filter_map(|export| match export.ty() {
             ExternType::Memory(memory) => Some(memory.minimum() << 16),
             _ => None,
@@ -160,31 +222,56 @@ impl Program {
     /// When it is not quiet, or the program cannot be frozen.
     pub fn freeze(self: &Arc<Self>, guest: &mut Guest) -> Result<Frozen, Error> {
         self.freezable()?;
-        let pristine = match self.pristine.get() {
-            Some(pristine) => pristine,
-            None => {
-                let setup = Setup { memory: u64::MAX, ..Setup::default() };
-                let mut fresh = Guest::new(Arc::clone(self), setup);
-                let bytes = run(&mut fresh, Box::new(|store, _| Box::pin(std::future::ready(Ok(digests(store))))))?;
-                let digests = bytes.as_chunks().0.to_vec();
-                self.pristine.get_or_init(|| digests)
-            }
-        };
         let program = Arc::clone(self);
-        let slot = Arc::new(std::sync::Mutex::new(None));
-        let out = Arc::clone(&slot);
-        let base = pristine.len();
-        run(
-            guest,
-            Box::new(move |store, instance| {
-                let frozen = snapshot(store, instance, program.pristine.get().map_or(&[][..], |pristine| &pristine[..base]));
-                *out.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(frozen);
-                Box::pin(std::future::ready(Ok(Vec::new())))
-            }),
-        )?;
-        let frozen = slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        frozen.ok_or_else(|| Error::Host("nothing was frozen".into()))
+        if self.image.is_some() {
+            return look(guest, move |store, instance| {
+                let changed = program.image.as_ref().map(|image| image.changed(memory(store))).transpose()?.unwrap_or_default();
+                Ok(snapshot(store, instance, &changed))
+            })?;
+        }
+        if self.pristine.get().is_none() {
+            let setup = Setup { memory: u64::MAX, ..Setup::default() };
+            let mut fresh = Guest::new(Arc::clone(self), setup);
+            let digests = look(&mut fresh, |store, _| memory(store).chunks(PAGE).map(digest).collect())?;
+            self.pristine.get_or_init(|| digests);
+        }
+        look(guest, move |store, instance| {
+            let zero = [0; PAGE];
+            let pristine = program.pristine.get().map_or(&[][..], |pristine| pristine);
+            let pages = (0u32..).zip(memory(store).chunks(PAGE)).filter(|(index, page)| match pristine.get(*index as usize) {
+                Some(base) => digest(page) != *base,
+                None => page[..] != zero[..page.len()],
+            });
+            let changed: Vec<u32> = pages.map(|(index, _)| index).collect();
+            snapshot(store, instance, &changed)
+        })
     }
+
+    /// What is kept of a frozen instance of this program, told as an instance of `root`, whose code is the same: the pages that its own
+    /// image has different are added.
+    ///
+    /// # Errors
+    /// Those of the images' files.
+    pub fn retell(&self, frozen: &Frozen, root: &Program) -> Result<Frozen, Error> {
+        let (Some(own), Some(base)) = (&self.image, &root.image) else { return Ok(frozen.clone()) };
+        if Arc::ptr_eq(own, base) {
+            return Ok(frozen.clone());
+        }
+        let mut pages: std::collections::BTreeMap<u32, Box<[u8]>> = frozen.pages.iter().cloned().collect();
+        for index in 0..u32::try_from(own.head.size / PAGE as u64).unwrap_or(u32::MAX) {
+            if !pages.contains_key(&index) {
+                let page = own.page(index)?;
+                if page != base.page(index)? {
+                    pages.insert(index, Box::from(page));
+                }
+            }
+        }
+        Ok(Frozen { pages: pages.into_iter().collect(), ..frozen.clone() })
+    }
+}
+
+fn unfreezable(why: &str) -> cell::Unsupported {
+    cell::Unsupported { engine: "wasm", what: format!("freeze this program: {why}") }
 }
 
 /// Runs a job of our own to its end, without a limit.
@@ -201,19 +288,37 @@ pub fn run(guest: &mut Guest, job: Job) -> Result<Vec<u8>, Error> {
     }
 }
 
-fn copy_memory(store: &Store<State>) -> Vec<u8> {
-    store.data().memory.map_or_else(Vec::new, |memory| memory.data(store.as_context()).to_vec())
+/// Looks at a quiet instance.
+fn look<T: Send + 'static>(
+    guest: &mut Guest,
+    mut what: impl FnMut(&mut Store<State>, &Instance) -> T + Send + 'static,
+) -> Result<T, Error> {
+    let slot = Arc::new(Mutex::new(None));
+    let out = Arc::clone(&slot);
+    run(
+        guest,
+        Box::new(move |store, instance| {
+            *out.lock().unwrap_or_else(PoisonError::into_inner) = Some(what(store, instance));
+            Box::pin(std::future::ready(Ok(Vec::new())))
+        }),
+    )?;
+    let found = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+    found.ok_or_else(|| Error::Host("the instance was not looked at".into()))
+}
+
+async fn start(store: &mut Store<State>, instance: &Instance) -> wasmtime::Result<Vec<u8>> {
+    instance.get_typed_func::<(), ()>(&mut *store, rewrite::START)?.call_async(&mut *store, ()).await?;
+    Ok(Vec::new())
+}
+
+fn memory(store: &Store<State>) -> &[u8] {
+    store.data().memory.map_or(&[], |memory| memory.data(store.as_context()))
 }
 
 fn digest(page: &[u8]) -> [u8; 16] {
     let mut out = [0; 16];
     out.copy_from_slice(&blake3::hash(page).as_bytes()[..16]);
     out
-}
-
-fn digests(store: &Store<State>) -> Vec<u8> {
-    let memory = store.data().memory.map_or(&[][..], |memory| memory.data(store.as_context()));
-    memory.chunks(4096).flat_map(digest).collect()
 }
 
 fn bits(value: &Val) -> u64 {
@@ -238,35 +343,12 @@ fn globals(store: &mut Store<State>, instance: &Instance) -> Vec<(String, u64)> 
     found.into_iter().map(|(name, global)| (name, bits(&global.get(store.as_context_mut())))).collect()
 }
 
-fn read_globals(guest: &mut Guest) -> Result<Vec<(String, u64)>, Error> {
-    let slot = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let out = Arc::clone(&slot);
-    run(
-        guest,
-        Box::new(move |store, instance| {
-            *out.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = globals(store, instance);
-            Box::pin(std::future::ready(Ok(Vec::new())))
-        }),
-    )?;
-    let mut found = slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    Ok(std::mem::take(&mut found))
-}
-
-fn snapshot(store: &mut Store<State>, instance: &Instance, pristine: &[[u8; 16]]) -> Frozen {
+fn snapshot(store: &mut Store<State>, instance: &Instance, changed: &[u32]) -> Frozen {
     let globals = globals(store, instance);
-    let data = store.data().memory.map_or(&[][..], |memory| memory.data(store.as_context()));
-    let zero = [0; 4096];
-    let pages = data
-        .chunks(4096)
-        .zip(0u32..)
-        .filter(|(page, index)| match pristine.get(*index as usize) {
-            Some(base) => digest(page) != *base,
-            None => page[..] != zero[..page.len()],
-        })
-        .map(|(page, index)| (index, Box::from(page)))
-        .collect();
+    let data = memory(store);
+    let page = |index: &u32| data.chunks(PAGE).nth(*index as usize).map(|page| (*index, Box::from(page)));
     Frozen {
-        pages,
+        pages: changed.iter().filter_map(page).collect(),
         size: data.len() as u64,
         globals,
         process: store.data().process.clone(),

@@ -1,4 +1,4 @@
-//! The one wasmtime engine of the process, and how it is set up.
+//! The wasmtime engines of the process, and how they are set up.
 
 use std::sync::OnceLock;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
@@ -9,10 +9,12 @@ pub(crate) const MAX_INSTANCES: u32 = 4096;
 const GUEST_STACK: usize = 4 << 20;
 /// Native stack per suspended guest: the guest's own and what our imports need on top of it.
 const FIBER_STACK: usize = GUEST_STACK + (256 << 10);
-/// The largest image that is laid out densely for copy-on-write; larger ones are refused.
-pub(crate) const MAX_IMAGE: u64 = 512 << 20;
+/// The largest contents of a module that are laid out densely for copy-on-write.
+const MAX_DENSE: u64 = 512 << 20;
+/// Bytes of a memory that are cleared, rather than given back, when its guest is gone: cheaper than faulting them in again.
+const KEEP_MEMORY: usize = 1 << 20;
 
-fn pool() -> PoolingAllocationConfig {
+fn pool(keep_memory: usize) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_core_instances(MAX_INSTANCES)
         .total_memories(MAX_INSTANCES)
@@ -24,15 +26,14 @@ fn pool() -> PoolingAllocationConfig {
         .max_core_instance_size(1 << 20)
         .max_memory_size(4 << 30)
         .max_unused_warm_slots(256)
-        // Clearing what was used is cheaper than giving pages back and faulting them in again.
-        .linear_memory_keep_resident(1 << 20)
+        .linear_memory_keep_resident(keep_memory)
         .table_keep_resident(64 << 10)
         .async_stack_keep_resident(64 << 10);
     pool
 }
 
 /// Options that decide what compiled code does. Part of the key of cached code through wasmtime's own compatibility hash.
-fn config() -> Config {
+fn config(keep_memory: usize) -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(true)
@@ -44,19 +45,36 @@ fn config() -> Config {
         .max_wasm_stack(GUEST_STACK)
         .async_stack_size(FIBER_STACK)
         .memory_init_cow(true)
-        .memory_guaranteed_dense_image_size(MAX_IMAGE)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+        .memory_guaranteed_dense_image_size(MAX_DENSE)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(keep_memory)));
     config
 }
 
-/// The engine, made at first use.
+/// The engine of a purpose, made at first use.
+///
+/// # Errors
+/// When the host refuses the address space.
+fn made(cell: &'static OnceLock<Result<Engine, String>>, keep_memory: usize) -> Result<&'static Engine, cell::Error> {
+    cell.get_or_init(|| Engine::new(&config(keep_memory)).map_err(|error| format!("{error:#}")))
+        .as_ref()
+        .map_err(|error| cell::Error::HostMemory(error.clone()))
+}
+
+/// The engine of programs whose instances start as their modules say.
 ///
 /// # Errors
 /// When the host refuses the address space.
 pub(crate) fn engine() -> Result<&'static Engine, cell::Error> {
     static ENGINE: OnceLock<Result<Engine, String>> = OnceLock::new();
-    ENGINE
-        .get_or_init(|| Engine::new(&config()).map_err(|error| format!("{error:#}")))
-        .as_ref()
-        .map_err(|error| cell::Error::HostMemory(error.clone()))
+    made(&ENGINE, KEEP_MEMORY)
+}
+
+/// The engine of programs whose instances start from an image of ours, which is mapped over their memory: there is nothing to clear. Its code
+/// is the same.
+///
+/// # Errors
+/// When the host refuses the address space.
+pub(crate) fn image_engine() -> Result<&'static Engine, cell::Error> {
+    static ENGINE: OnceLock<Result<Engine, String>> = OnceLock::new();
+    made(&ENGINE, 0)
 }

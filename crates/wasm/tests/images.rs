@@ -41,12 +41,97 @@ fn an_image_starts_where_its_job_ended() {
     });
     let mut steps = Vec::new();
     let image = Program::prepare_image(&module("counter"), Setup::default(), job, None, None, &mut |step| steps.push(step)).unwrap();
-    assert_eq!((image.note().unwrap(), steps.len()), (b"note".to_vec(), 4));
+    assert_eq!((image.note(), steps.len()), (Some(&b"note"[..]), 3));
     for _ in 0..3 {
         let mut guest = Guest::new(Arc::clone(&image), Setup::default());
         assert_eq!([call(&mut guest, "peek", 1025), call(&mut guest, "peek", 70000)], [2, 123]);
         assert_eq!(call(&mut guest, "bump", 1), 124);
     }
+}
+
+/// An image of the counter, initialised and nothing else.
+fn initialised(cache: Option<&Cache>) -> Arc<Program> {
+    let job: wasm::Job = Box::new(|store, instance| {
+        Box::pin(async move {
+            instance.get_typed_func::<(), ()>(&mut *store, "_initialize")?.call_async(&mut *store, ()).await?;
+            Ok(Vec::new())
+        })
+    });
+    Program::prepare_image(&module("counter"), Setup::default(), job, None, cache, &mut |_| ()).unwrap()
+}
+
+/// An image of the counter at `count`, kept in a cache if there is one.
+fn counted(count: i32, cache: Option<&Cache>) -> Arc<Program> {
+    let first = initialised(cache);
+    let mut guest = Guest::new(Arc::clone(&first), Setup::default());
+    let before = call(&mut guest, "bump", 0);
+    call(&mut guest, "bump", count - before);
+    let trial: wasm::Job = Box::new(|store, instance| {
+        Box::pin(async move {
+            instance.get_typed_func::<i32, i32>(&mut *store, "bump")?.call_async(&mut *store, 1).await?;
+            Ok(Vec::new())
+        })
+    });
+    first.rebase(&mut guest, None, Some((Setup::default(), trial)), cache.map(|cache| (cache, "counted"))).unwrap()
+}
+
+#[test]
+fn an_image_is_made_of_an_image_and_the_trial_leaves_nothing() {
+    let image = counted(200, None);
+    for _ in 0..3 {
+        let mut guest = Guest::new(Arc::clone(&image), Setup::default());
+        assert_eq!([call(&mut guest, "peek", 70000), call(&mut guest, "bump", 1)], [200, 201]);
+    }
+    // Frozen relative to one image, told relative to the other.
+    let root = counted(7, None);
+    let mut guest = Guest::new(Arc::clone(&image), Setup::default());
+    call(&mut guest, "bump", 2);
+    let frozen = image.freeze(&mut guest).unwrap();
+    let told = Arc::new(image.retell(&frozen, &root).unwrap());
+    let mut copy = Guest::thaw(Arc::clone(&root), &told, Setup::default());
+    assert_eq!(call(&mut copy, "bump", 1), 203);
+}
+
+#[test]
+fn memory_goes_back_without_the_image() {
+    let image = counted(200, None);
+    let plain = initialised(None);
+    for _ in 0..4 {
+        let mut guest = Guest::new(Arc::clone(&image), Setup::default());
+        assert_eq!(call(&mut guest, "bump", 1), 201);
+        drop(guest);
+        let mut guest = Guest::new(Arc::clone(&plain), Setup::default());
+        assert_eq!(call(&mut guest, "peek", 70000), 0);
+    }
+}
+
+#[test]
+fn an_altered_image_is_refused() {
+    let folder = folder("image");
+    let cache = Cache::open(&folder).unwrap();
+    counted(200, Some(&cache));
+    let load = || Program::load_image("counted", &cache, None);
+    let mut guest = Guest::new(load().unwrap().unwrap(), Setup::default());
+    assert_eq!(call(&mut guest, "bump", 1), 201);
+    assert!(Program::load_image("another", &cache, None).unwrap().is_none());
+    let files: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let image = files.iter().find(|path| path.extension().is_some_and(|it| it == "image")).unwrap();
+    for extension in ["image", "head", "mac"] {
+        let path = image.with_extension(extension);
+        let good = std::fs::read(&path).unwrap();
+        // In what is zero too.
+        for at in [0, good.len() / 2, good.len() - 1] {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            std::fs::write(&path, &bad).unwrap();
+            assert!(matches!(load(), Err(Error::Damaged(_))), "{extension} at {at}");
+        }
+        std::fs::write(&path, &good[..good.len() - 1]).unwrap();
+        assert!(matches!(load(), Err(Error::Damaged(_))), "{extension} cut");
+        std::fs::write(&path, &good).unwrap();
+        load().unwrap().unwrap();
+    }
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

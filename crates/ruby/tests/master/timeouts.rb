@@ -28,3 +28,11 @@ box = Sandbox.new(rollback: true)
 box.eval("x = 1")
 raises(Sandbox::TimeoutException) { box.eval("x = 2; loop {}", timeout: 0.2) }
 same 1, box.eval("x")
+
+# The library's own, which has no thread here to wait in.
+box = Sandbox.new
+same :late, box.eval("require 'timeout'; begin; Timeout.timeout(0.05) { loop { 1 + 1 } }; rescue Timeout::Error; :late; end")
+same [5, 0.5], box.eval("[Timeout.timeout(5) { 5 }, Timeout.timeout(0.5) { |seconds| seconds }]")
+same :own, box.eval("begin; Timeout.timeout(0.05, ArgumentError, 'own') { n = 0; n += 1 while true }; rescue ArgumentError => e; e.message.to_sym; end")
+same :outer, box.eval("begin; Timeout.timeout(0.05) { begin; loop {}; rescue => e; :swallowed; end }; rescue Timeout::Error; :outer; end")
+same 1, box.eval("Timeout.timeout(nil) { 1 }")

@@ -121,11 +121,20 @@ impl Process {
         Process { world, points, descriptors, random_position: 0, slept: 0 }
     }
 
-    /// Gives the process another world to see. What it had open of the old one is closed.
-    pub(crate) fn set_world(&mut self, world: World) {
-        let (random_position, slept) = (self.random_position, self.slept);
-        *self = Process::new(world);
-        (self.random_position, self.slept) = (random_position, slept);
+    /// The process in another world. Folders are the embedder's to give anew, which closes what was open; without any it goes on with what
+    /// it had. `fresh` ones see the rest of the new world too, the others of it only its clock and its random numbers.
+    pub(crate) fn in_world(mut self, world: World, fresh: bool) -> Process {
+        if !world.mounts.is_empty() {
+            return Process { random_position: self.random_position, slept: self.slept, ..Process::new(world) };
+        }
+        if fresh {
+            let mounts = std::mem::take(&mut self.world.mounts);
+            self.world = World { mounts, ..world };
+        } else {
+            self.world.clock = world.clock;
+            self.world.random = world.random;
+        }
+        self
     }
 
     /// What of it can be written out.
