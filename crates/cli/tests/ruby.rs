@@ -33,7 +33,7 @@ fn the_environment_is_what_was_given() {
         oubliette(&["ruby", "--env", "NAME=a=b", "-e", "p ENV.to_h, Sandbox.new.eval('ENV.to_h'), Sandbox.safe.eval('ENV.to_h')"], "");
     assert_eq!(out(&output), "{\"NAME\" => \"a=b\"}\n{\"NAME\" => \"a=b\"}\n{}\n", "{}", err(&output));
     let output = oubliette(&["ruby", "--env", "NAME", "-e", "1"], "");
-    assert!(err(&output).contains("NAME=VALUE") && output.status.code() == Some(1), "{}", err(&output));
+    assert!(err(&output).contains("NAME=VALUE") && output.status.code() == Some(2), "{}", err(&output));
 }
 
 #[test]
