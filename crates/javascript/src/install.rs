@@ -169,7 +169,7 @@ fn capture_word(capture: Capture) -> u64 {
     match capture {
         Capture::Register(r) => u64::from(r),
         Capture::Outer(n) => BOX_OUTER | u64::from(n),
-        Capture::RegisterElement(r, index) => u64::from(r) | (u64::from(index) + 1) * BOX_ELEMENT,
-        Capture::OuterElement(n, index) => BOX_OUTER | u64::from(n) | (u64::from(index) + 1) * BOX_ELEMENT,
+        Capture::RegisterElement(r, index) => u64::from(r) | ((u64::from(index) + 1) * BOX_ELEMENT),
+        Capture::OuterElement(n, index) => BOX_OUTER | u64::from(n) | ((u64::from(index) + 1) * BOX_ELEMENT),
     }
 }

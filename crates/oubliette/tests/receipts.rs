@@ -70,6 +70,7 @@ fn another(value: &Value) -> Value {
 /// What says how the run was made, and does not decide what comes of it. Names of inputs do where the program looks at them.
 fn decides_nothing(path: &str, looks_at_names: bool) -> bool {
     path == "/oubliette"
+        || path == "/state/name"
         || path.starts_with("/programs/") && path.ends_with("/name")
         || path.starts_with("/inputs/") && path.ends_with("/name") && !looks_at_names
         || path.starts_with("/limits/")
