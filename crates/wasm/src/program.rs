@@ -7,6 +7,8 @@ use crate::rewrite::{self, GLOBAL_PREFIX, Survey};
 use crate::state::State;
 use crate::{hatch, wasi};
 use cell::{Error, Meter};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wasmtime::{AsContext, AsContextMut, Engine, ExternType, Instance, InstancePre, Linker, Module, Store, Val};
 
@@ -257,12 +259,12 @@ impl Program {
         if Arc::ptr_eq(own, base) {
             return Ok(frozen.clone());
         }
-        let mut pages: std::collections::BTreeMap<u32, Box<[u8]>> = frozen.pages.iter().cloned().collect();
+        let mut pages: BTreeMap<u32, Box<[u8]>> = frozen.pages.iter().cloned().collect();
         for index in 0..u32::try_from(own.head.size / PAGE as u64).unwrap_or(u32::MAX) {
-            if !pages.contains_key(&index) {
+            if let Entry::Vacant(kept) = pages.entry(index) {
                 let page = own.page(index)?;
                 if page != base.page(index)? {
-                    pages.insert(index, Box::from(page));
+                    kept.insert(Box::from(page));
                 }
             }
         }
