@@ -84,7 +84,7 @@ fn tiny<C: Runs>(fresh: &mut Fresh) -> Result<f64> {
 fn living<C: Runs>(fresh: &mut Fresh) -> Result<(f64, f64)> {
     let made = |fresh: &mut Fresh| -> Result<C> {
         let mut cell = C::make()?;
-        cell.run(&fresh.task())?;
+        cell.run(fresh.task())?;
         Ok(cell)
     };
     let mut alive: VecDeque<C> = (0..LIVING).map(|_| made(fresh)).collect::<Result<_>>()?;
@@ -142,12 +142,12 @@ fn memory(bars: &mut Bars) -> Result<()> {
     const MIB: f64 = 1024.0 * KIB;
     let mut fresh = Fresh(0);
     let mut first = <oubliette::Cell<JavaScript>>::make()?;
-    first.run(&fresh.task())?;
+    first.run(fresh.task())?;
     let before = resident().context("there is no /proc/self/statm")?;
     let mut idle = Vec::with_capacity(LIVING);
     for _ in 0..LIVING {
         let mut cell = <oubliette::Cell<JavaScript>>::make()?;
-        cell.run(&fresh.task())?;
+        cell.run(fresh.task())?;
         idle.push(cell);
     }
     let all = resident().context("there is no /proc/self/statm")?;
@@ -158,7 +158,7 @@ fn memory(bars: &mut Bars) -> Result<()> {
     let mut full = Vec::new();
     for _ in 0..100 {
         let mut cell = <oubliette::Cell<JavaScript>>::make()?;
-        cell.run(&Task::program("fill.js", FILL.as_bytes().to_vec()))?;
+        cell.run(Task::program("fill.js", FILL.as_bytes().to_vec()))?;
         full.push(cell);
     }
     let grown = resident().context("there is no /proc/self/statm")? - before;
