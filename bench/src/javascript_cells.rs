@@ -84,7 +84,7 @@ fn tiny<C: Runs>(fresh: &mut Fresh) -> Result<f64> {
 fn living<C: Runs>(fresh: &mut Fresh) -> Result<(f64, f64)> {
     let made = |fresh: &mut Fresh| -> Result<C> {
         let mut cell = C::make()?;
-        cell.run(fresh.task())?;
+        cell.run(&fresh.task())?;
         Ok(cell)
     };
     let mut alive: VecDeque<C> = (0..LIVING).map(|_| made(fresh)).collect::<Result<_>>()?;

@@ -48,7 +48,7 @@ pub fn source(text: &[u8], memory: u64, fuel: u64, slice: u64, ends: &mut Ends) 
     let once = |slice: u64| -> Result<Outcome, String> {
         let mut cell = cell(memory, fuel);
         cell.set_slice(slice);
-        let name = if text.len() % 5 == 0 { "hostile.mjs" } else { "hostile.js" };
+        let name = if text.len().is_multiple_of(5) { "hostile.mjs" } else { "hostile.js" };
         let outcome = cell.execute(&Task::program(name, text)).map_err(|error| error.to_string())?;
         if let Stop::Trapped(trap) = &outcome.stop {
             return Err(format!("trapped: {trap:?}"));

@@ -56,7 +56,7 @@ fn main() -> ExitCode {
         }
         let one = Instant::now();
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            if seed % 2 == 0 {
+            if seed.is_multiple_of(2) {
                 let memory = u64::from([96u32, 256, 1024, 4096][random.below(4) as usize]) << 10;
                 let slice = [1, 7, 101, 1009][random.below(4) as usize];
                 check::source(&text, memory, 300_000, slice, &mut source)
