@@ -220,9 +220,10 @@ impl Plan<'_> {
 
     fn packages(&self, names: &[&str], lines: &mut dyn FnMut(&str)) -> io::Result<()> {
         // What an interrupted run left half done is finished first. A file that a crash of the host cut short is no loss:
-        // the step is done again then, so nothing waits for the disk.
+        // the step is done again then, so nothing waits for the disk. Java's packages fail without the folder of manual pages that they link into.
         let script = format!(
-            "apt='apt-get -y -q -o Acquire::Retries=3 -o Acquire::Languages=none -o Dpkg::Options::=--force-unsafe-io'\n\
+            "mkdir -p /usr/share/man/man1\n\
+             apt='apt-get -y -q -o Acquire::Retries=3 -o Acquire::Languages=none -o Dpkg::Options::=--force-unsafe-io'\n\
              dpkg --force-unsafe-io --configure -a\n$apt update\n$apt -f install\n$apt --no-install-recommends install {}",
             names.join(" ")
         );
