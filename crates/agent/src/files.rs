@@ -71,7 +71,8 @@ impl Upload {
             return Err(io::ErrorKind::IsADirectory.into());
         }
         let temporary = path.with_file_name(format!(".arriving-{job}"));
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        let mode = mode & 0o777;
+        let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
         Ok(Self { file, temporary, path, mode, user, taken: 0, limit, done: false })
     }
 
@@ -87,7 +88,10 @@ impl Upload {
     /// Gives the whole file its name.
     pub(crate) fn finish(mut self) -> io::Result<FileReply> {
         user::with(self.user, || {
-            self.file.set_permissions(fs::Permissions::from_mode(self.mode & 0o777))?;
+            // The umask may have taken some away.
+            if self.file.metadata()?.mode() & 0o777 != self.mode {
+                self.file.set_permissions(fs::Permissions::from_mode(self.mode))?;
+            }
             fs::rename(&self.temporary, &self.path)
         })?;
         self.done = true;

@@ -1,4 +1,7 @@
 //! Control groups (version 2): one around all jobs, one around each.
+//!
+//! A job finds its group ready and leaves it behind: one is made, and those that are over are removed, while there is nothing
+//! else to do. Both run kernel code that an emulated clone would have to translate before its first program starts.
 
 use std::fs;
 use std::io;
@@ -10,10 +13,21 @@ use wire::{JobLimits, JobUsage};
 /// Memory kept for the kernel and the agent, in bytes, whatever jobs ask for.
 const RESERVE: u64 = 20 << 20;
 
+/// How many groups may be over before they are removed although there is something else to do.
+const LEFT_BEHIND: u32 = 16;
+
 /// Where jobs' control groups are made; without one, jobs are followed by process group only.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Groups {
     root: Option<PathBuf>,
+    /// The next job's group, and the number of processes that it is limited to.
+    spare: Option<(PathBuf, u32)>,
+    /// The limit that a spare group is made with: what the last job had.
+    processes: u32,
+    /// The number of the last group, which is its name.
+    last: u64,
+    /// Groups made since those that are over were removed.
+    made: u32,
 }
 
 impl Groups {
@@ -38,28 +52,79 @@ impl Groups {
         // Threads of the kernel are not counted here, so half of what it can number leaves it room.
         fs::write(root.join("pids.max"), "4096")?;
         fs::write(root.join("cpu.weight"), "10")?;
-        Ok(Self { root: Some(root) })
+        Ok(Self { root: Some(root), ..Self::default() })
     }
 
-    /// Makes the group of one job.
-    pub(crate) fn make(&self, name: u32, limits: &JobLimits) -> io::Result<Group> {
-        let Some(root) = &self.root else {
-            return Ok(Group { path: None });
+    /// A group for one job.
+    pub(crate) fn make(&mut self, limits: &JobLimits) -> io::Result<Group> {
+        if self.made >= LEFT_BEHIND {
+            self.sweep();
+        }
+        let (path, processes) = match self.spare.take() {
+            Some(spare) => spare,
+            None => match self.fresh()? {
+                Some(path) => (path, 0),
+                None => return Ok(Group { path: None }),
+            },
         };
-        let path = root.join(name.to_string());
-        fs::create_dir(&path)?;
+        // From here on it is emptied by whoever drops it.
         let group = Group { path: Some(path.clone()) };
-        if limits.processes > 0 {
-            fs::write(path.join("pids.max"), limits.processes.to_string())?;
+        if limits.processes != processes {
+            let limit = if limits.processes > 0 { limits.processes.to_string() } else { "max".to_owned() };
+            fs::write(path.join("pids.max"), limit)?;
         }
         if limits.memory > 0 {
             fs::write(path.join("memory.max"), limits.memory.to_string())?;
         }
+        self.processes = limits.processes;
         Ok(group)
+    }
+
+    /// A new group without limits; `None` where there are no groups.
+    fn fresh(&mut self) -> io::Result<Option<PathBuf>> {
+        let Some(root) = &self.root else { return Ok(None) };
+        self.last += 1;
+        self.made += 1;
+        let path = root.join(self.last.to_string());
+        fs::create_dir(&path)?;
+        Ok(Some(path))
+    }
+
+    /// Whether [`tidy`](Self::tidy) has something to do.
+    pub(crate) fn is_untidy(&self) -> bool {
+        self.root.is_some() && self.spare.is_none()
+    }
+
+    /// Removes the groups that are over and makes the next one ready.
+    pub(crate) fn tidy(&mut self) {
+        self.sweep();
+        if self.spare.is_none()
+            && let Ok(Some(path)) = self.fresh()
+        {
+            // A limit that cannot be set now is set, or fails, when the job starts.
+            let set = self.processes > 0 && fs::write(path.join("pids.max"), self.processes.to_string()).is_ok();
+            self.spare = Some((path, if set { self.processes } else { 0 }));
+        }
+    }
+
+    /// Removes the groups of jobs that ended.
+    fn sweep(&mut self) {
+        let Some(root) = &self.root else { return };
+        self.made = 0;
+        for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) || self.spare.as_ref().is_some_and(|(spare, _)| *spare == path) {
+                continue;
+            }
+            // A group whose last member is still dying is left for the next time.
+            if fs::read_to_string(path.join("cgroup.events")).is_ok_and(|events| events.contains("populated 0")) {
+                drop(fs::remove_dir(path));
+            }
+        }
     }
 }
 
-/// The control group of one job; removed when dropped, if it is empty by then.
+/// The control group of one job. Dropped, it is emptied.
 #[derive(Debug)]
 pub(crate) struct Group {
     path: Option<PathBuf>,
@@ -86,48 +151,25 @@ impl Group {
     /// What all that ever ran in the group used.
     pub(crate) fn usage(&self) -> JobUsage {
         let Some(path) = &self.path else { return JobUsage::default() };
-        let field = |file: &str, name: &str| {
-            let text = fs::read_to_string(path.join(file)).unwrap_or_default();
-            text.lines()
-                .filter_map(|line| line.split_once(' '))
-                .find(|(key, _)| *key == name)
-                .and_then(|(_, value)| value.trim().parse::<u64>().ok())
-                .unwrap_or(0)
+        let read = |file: &str| fs::read_to_string(path.join(file)).unwrap_or_default();
+        let field = |text: &str, name: &str| {
+            let mut pairs = text.lines().filter_map(|line| line.split_once(' '));
+            pairs.find(|(key, _)| *key == name).and_then(|(_, value)| value.trim().parse::<u64>().ok()).unwrap_or(0)
         };
+        let (times, events) = (read("cpu.stat"), read("memory.events"));
         let peak =
             fs::read_to_string(path.join("memory.peak")).or_else(|_| fs::read_to_string(path.join("memory.current"))).unwrap_or_default();
         JobUsage {
-            user_us: field("cpu.stat", "user_usec"),
-            system_us: field("cpu.stat", "system_usec"),
+            user_us: field(&times, "user_usec"),
+            system_us: field(&times, "system_usec"),
             memory_peak: peak.trim().parse().unwrap_or(0),
-            out_of_memory: field("memory.events", "oom_kill") > 0,
+            out_of_memory: field(&events, "oom_kill") > 0,
         }
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            self.kill();
-            // Fails while the last member is still dying; the next job's end tries again for all.
-            if fs::remove_dir(path).is_err()
-                && let Some(parent) = path.parent()
-            {
-                sweep(parent);
-            }
-        }
-    }
-}
-
-/// Removes the groups of jobs that ended.
-fn sweep(root: &Path) {
-    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            let empty = fs::read_to_string(entry.path().join("cgroup.events")).is_ok_and(|events| events.contains("populated 0"));
-            // A job about to start has an empty group too, but it is started in the same turn of the loop.
-            if empty {
-                drop(fs::remove_dir(entry.path()));
-            }
-        }
+        self.kill();
     }
 }

@@ -52,11 +52,11 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts a program.
-    pub(crate) fn start(job: JobId, program: &Program, groups: &Groups) -> io::Result<Self> {
+    pub(crate) fn start(job: JobId, program: &Program, groups: &mut Groups) -> io::Result<Self> {
         let [name, arguments @ ..] = &program.argv[..] else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no program"));
         };
-        let group = groups.make(job, &program.limits)?;
+        let group = groups.make(&program.limits)?;
         let mut command = Command::new(name);
         command.args(arguments).env_clear();
         if !program.env.iter().any(|(key, _)| key == "PATH") {

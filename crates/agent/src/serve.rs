@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -18,6 +17,11 @@ use crate::health;
 use crate::job::{Outbox, cut, failure};
 use crate::process::Process;
 use crate::system;
+
+const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+
+/// How long the host must have wanted nothing before the agent tidies up: its next question should not wait for that.
+const IDLE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// How the agent serves.
 #[derive(Debug, Default)]
@@ -54,8 +58,8 @@ enum Next {
 pub fn serve(channel: OwnedFd, config: Config) -> io::Result<()> {
     let flags = rustix::fs::fcntl_getfl(&channel)?;
     rustix::fs::fcntl_setfl(&channel, flags | rustix::fs::OFlags::NONBLOCK)?;
-    let (mut ended, notify) = UnixStream::pair()?;
-    ended.set_nonblocking(true)?;
+    let (mut ended, notify) = io::pipe()?;
+    rustix::fs::fcntl_setfl(&ended, rustix::fs::OFlags::NONBLOCK)?;
     signal_hook::low_level::pipe::register(signal_hook::consts::SIGCHLD, notify)?;
 
     let machine = config.machine;
@@ -82,7 +86,7 @@ pub fn serve(channel: OwnedFd, config: Config) -> io::Result<()> {
 
 impl Server {
     /// Waits until the channel or a job can move.
-    fn wait(&self, channel: BorrowedFd<'_>, ended: BorrowedFd<'_>) -> io::Result<PollFlags> {
+    fn wait(&mut self, channel: BorrowedFd<'_>, ended: BorrowedFd<'_>) -> io::Result<PollFlags> {
         let mut wanted = PollFlags::empty();
         if !self.outbox.is_full() {
             wanted |= PollFlags::IN;
@@ -102,11 +106,20 @@ impl Server {
                 Job::Upload(_) => {}
             }
         }
-        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-        match poll(&mut fds, ready.then_some(&at_once)) {
-            Ok(_) | Err(Errno::INTR) => Ok(fds[0].revents()),
-            Err(error) => Err(error.into()),
+        let tidy = self.jobs.is_empty() && self.config.groups.is_untidy();
+        let patience = match (ready, tidy) {
+            (true, _) => Some(&AT_ONCE),
+            (false, true) => Some(&IDLE),
+            (false, false) => None,
+        };
+        let moved = poll(&mut fds, patience);
+        let flags = fds[0].revents();
+        match moved {
+            Ok(0) if tidy => self.config.groups.tidy(),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
+        Ok(flags)
     }
 
     /// Reads what the host says, moves what jobs have, writes what waits.
@@ -159,7 +172,7 @@ impl Server {
             }
             ToGuest::Start { job, program } => {
                 if self.admit(job) {
-                    match Process::start(job, &program, &self.config.groups) {
+                    match Process::start(job, &program, &mut self.config.groups) {
                         Ok(process) => {
                             let pid = process.pid().as_raw_nonzero().get().unsigned_abs();
                             self.jobs.insert(job, Job::Process(process));
@@ -348,7 +361,7 @@ impl Server {
         self.outbox.clear();
     }
 
-    /// Ends every job, waits for them to be gone (two seconds at most), writes the disk's caches out.
+    /// Ends every job, waits for them to be gone (two seconds at most), tidies up, writes the disk's caches out.
     fn quiesce(&mut self) {
         for job in self.jobs.values_mut() {
             if let Job::Process(process) = job {
@@ -365,6 +378,7 @@ impl Server {
             std::thread::sleep(Duration::from_millis(10));
         }
         self.reap();
+        self.config.groups.tidy();
         if self.config.machine {
             rustix::fs::sync();
         }

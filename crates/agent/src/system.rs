@@ -38,8 +38,11 @@ pub(crate) fn renew_machine_id() -> io::Result<()> {
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
     let text = format!("{:032x}\n", u128::from_be_bytes(bytes));
     // The guest's root may have put anything in its place: it must not hold the agent.
-    let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    io::Write::write_all(&mut std::fs::File::from(open(MACHINE_ID, flags, Mode::empty())?), text.as_bytes())
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let mut file = std::fs::File::from(open(MACHINE_ID, flags, Mode::empty())?);
+    io::Write::write_all(&mut file, text.as_bytes())?;
+    // It has this length already unless somebody changed it.
+    if file.metadata()?.len() == text.len() as u64 { Ok(()) } else { file.set_len(text.len() as u64) }
 }
 
 /// Makes this thread run before every ordinary one; its children start ordinary again.
