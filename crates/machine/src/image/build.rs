@@ -214,7 +214,9 @@ impl Plan<'_> {
             namespace::run(command, lines)?;
             fs::rename(partial, &archive)?;
         }
-        const UNPACK: &str = r#"rm -rf -- "$2"; mkdir -p "$2"; chmod 755 "$2"; exec tar -C "$2" --numeric-owner -xf "$1""#;
+        // A user name space may make no devices, and the guest's kernel makes its own.
+        const UNPACK: &str =
+            r#"rm -rf -- "$2"; mkdir -p "$2"; chmod 755 "$2"; exec tar -C "$2" --numeric-owner --exclude='./dev/*' -xf "$1""#;
         namespace::script(UNPACK, &[archive.as_os_str(), self.root().as_os_str()], lines)
     }
 
