@@ -7,6 +7,7 @@
 pub mod catalogue;
 mod engine;
 mod error;
+mod frozen;
 mod host;
 pub mod image;
 mod kept;

@@ -22,7 +22,7 @@ pub(crate) fn accelerator(config: &Config, image: &Image, qemu: &Path) -> Result
     let kept = config.data.join("accelerator");
     let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let users = rustix::process::geteuid().as_raw();
-    let question = format!("{} {users} {}", boot_id.trim(), image.manifest().id);
+    let question = format!("{} {users}", boot_id.trim());
     if let Ok(text) = fs::read_to_string(&kept)
         && let Some((answer, asked)) = text.split_once(' ')
         && asked == question
@@ -32,6 +32,9 @@ pub(crate) fn accelerator(config: &Config, image: &Image, qemu: &Path) -> Result
     let start = Instant::now();
     let works = try_kvm(config, image, qemu);
     tracing::info!(?works, after = ?start.elapsed(), "tried to boot with KVM");
+    if let Err(error) = &works {
+        tracing::warn!(%error, "KVM does not boot a machine");
+    }
     let answer = if works.is_ok() { "kvm" } else { "tcg" };
     fs::create_dir_all(&config.data)
         .and_then(|()| fs::write(&kept, format!("{answer} {question}")))
@@ -54,7 +57,7 @@ fn try_kvm(config: &Config, image: &Image, qemu: &Path) -> Result<(), Error> {
     let launch = Launch {
         qemu,
         frame: &frame,
-        ram: Ram { file: host::memory_file("oubliette-memory", frame.memory)?.into(), shared: true },
+        ram: Ram::Shared(host::memory_file("oubliette-memory", frame.memory)?.into()),
         disks: vec![fs::File::open(image.root()).map_err(failed)?.into(), overlay.into()],
         boot: Some(boot(image, 0)?),
         state: None,

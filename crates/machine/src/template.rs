@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 use wire::{JobLimits, Output, Program, User};
 
 use crate::Error;
-use crate::host::{self, SealedCopy};
+use crate::frozen::Memory;
+use crate::host;
 use crate::image::Image;
-use crate::machine::Machine;
+use crate::machine::{Machine, PROCESSES};
 use crate::network::{self, Cable, Policy};
 use crate::qemu::{Accelerator, Boot, Confinement, Frame, Launch, Monitor, Ram};
 use crate::session::{Happening, Session};
@@ -116,8 +117,8 @@ pub struct Template {
     frame: Frame,
     tsc_khz: u64,
     id: String,
-    /// The guest's memory, sealed; it is still being read while the first clone's QEMU starts.
-    ram: SealedCopy,
+    /// The guest's memory.
+    memory: Memory,
     /// The devices' state, sealed.
     state: File,
     /// Read-only disk files, from the lowest to the highest.
@@ -190,7 +191,7 @@ impl Template {
         let open = |path: PathBuf| File::open(&path).map_err(|error| Error::io(path.display().to_string(), error));
         Ok(Arc::new(Self {
             config: config.clone(),
-            ram: SealedCopy::begin("oubliette-memory", &folder.join("memory"))?,
+            memory: Memory::open(&folder.join("memory"), accelerator)?,
             state: host::sealed_copy("oubliette-state", &folder.join("state"))?,
             disks: vec![open(image.root())?, open(folder.join("disk.qcow2"))?],
             overlay: fs::read(image.empty_overlay()).map_err(|error| Error::io("an empty overlay", error))?,
@@ -242,12 +243,22 @@ impl Template {
 
     /// A paused clone on an overlay.
     fn restore(&self, overlay: File) -> Result<Vm, Error> {
+        if let Some(lent) = self.memory.lent()? {
+            let again = overlay.try_clone().map_err(|error| Error::io("a descriptor", error))?;
+            match self.restore_from(lent, again) {
+                Err(error @ (Error::Qemu(_) | Error::Io { .. })) => self.memory.copy_from_now_on(&error)?,
+                other => return other,
+            }
+        }
+        self.restore_from(self.memory.sealed()?, overlay)
+    }
+
+    fn restore_from(&self, ram: Ram, overlay: File) -> Result<Vm, Error> {
         let (cable, plug) = cable(self.config.network.clone())?;
-        let dup = |file: &File| file.try_clone().map(OwnedFd::from).map_err(|error| Error::io("a descriptor", error));
         let launch = Launch {
             qemu: &self.qemu,
             frame: &self.frame,
-            ram: Ram { file: dup(self.ram.file())?, shared: false },
+            ram,
             disks: self.disk_chain(&overlay)?,
             boot: None,
             state: Some(host::reopen(&self.state)?),
@@ -258,7 +269,7 @@ impl Template {
         };
         let (mut monitor, agent) = Monitor::launch(launch)?;
         // QEMU maps the memory while it starts, and looks into it when it is told to go on from the state.
-        self.ram.ready()?;
+        self.memory.ready()?;
         monitor.thaw(false, STATE)?;
         Ok(Vm { session: Session::new(agent)?, throttle: None, monitor, overlay, cable })
     }
@@ -269,7 +280,7 @@ impl Template {
         let launch = Launch {
             qemu: &self.qemu,
             frame: &self.frame,
-            ram: Ram { file: host::memory_file("oubliette-memory", self.frame.memory)?.into(), shared: true },
+            ram: Ram::Shared(host::memory_file("oubliette-memory", self.frame.memory)?.into()),
             disks: self.disk_chain(&overlay)?,
             boot: Some(boot(&self.image, self.tsc_khz)?),
             state: None,
@@ -294,7 +305,7 @@ impl Template {
         let launch = Launch {
             qemu: &self.qemu,
             frame: &self.frame,
-            ram: Ram { file: host::memory_file("oubliette-memory", self.frame.memory)?.into(), shared: true },
+            ram: Ram::Shared(host::memory_file("oubliette-memory", self.frame.memory)?.into()),
             disks: self.disk_chain(&overlay)?,
             boot: None,
             state: Some(state),
@@ -377,7 +388,7 @@ fn make(config: &Config, image: &Image, qemu: &Path, manifest: &Manifest, folder
     let launch = Launch {
         qemu,
         frame: &manifest.frame,
-        ram: Ram { file: ram.try_clone().map_err(failed)?.into(), shared: true },
+        ram: Ram::Shared(ram.try_clone().map_err(failed)?.into()),
         disks: vec![root.into(), overlay.into()],
         boot: Some(boot(image, manifest.tsc_khz)?),
         state: None,
@@ -445,7 +456,8 @@ fn run_quietly(session: &Session, command: &str, user: User) -> Result<(), Error
         cwd: "/home/user".to_owned(),
         terminal: None,
         user,
-        limits: JobLimits::default(),
+        // The control group that waits for the next program has the limits of the last.
+        limits: JobLimits { processes: PROCESSES, ..JobLimits::default() },
         window: 0,
     };
     let process = session.start(program)?;

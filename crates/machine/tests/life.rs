@@ -251,13 +251,22 @@ fn qemu_has_nothing_it_does_not_need() {
             assert_ne!(theirs, name("self").expect("ours"), "{kind}");
         }
     }
-    // Every file it has open: memory files, its disks, sockets, pipes, event counters; none of the host's others.
+    // Every file it has open: memory files, its disks, sockets, pipes, event counters; none of the host's others. The frozen memory is no copy
+    // of its own, so it must not be open for writing.
     for fd in fs::read_dir(format!("/proc/{}/fd", machine.pid())).expect("ours to look at").flatten() {
         let target = fs::read_link(fd.path()).unwrap_or_default().to_string_lossy().into_owned();
         let fine = ["/memfd:oubliette-", "socket:", "pipe:", "anon_inode:", "/dev/null"].iter().any(|s| target.starts_with(s))
             || target.ends_with(".qcow2")
-            || target.contains("/scratch/");
+            || target.contains("/scratch/")
+            || target.ends_with("/memory");
         assert!(fine, "it has {target} open");
+        if target.ends_with("/memory") {
+            let info = fs::read_to_string(format!("/proc/{}/fdinfo/{}", machine.pid(), fd.file_name().to_string_lossy()));
+            let info = info.expect("ours to look at");
+            let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).expect("flags");
+            let flags = u32::from_str_radix(flags.trim(), 8).expect("a number");
+            assert_eq!(flags & 3, 0, "the frozen memory is open for writing");
+        }
     }
 }
 

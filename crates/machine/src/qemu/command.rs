@@ -9,6 +9,7 @@ use command_fds::{CommandFdExt, FdMapping};
 use serde_json::json;
 
 use super::confine::{Confinement, confine};
+use super::lend::{self, Loan};
 use crate::Error;
 
 const QMP_FD: RawFd = 3;
@@ -42,12 +43,14 @@ pub(crate) struct Frame {
     pub(crate) network: bool,
 }
 
-/// The guest's memory: a memory file.
-pub(crate) struct Ram {
-    /// As long as the guest's memory.
-    pub(crate) file: OwnedFd,
-    /// Whether what the guest writes goes to the file.
-    pub(crate) shared: bool,
+/// The guest's memory: a file as long as it.
+pub(crate) enum Ram {
+    /// What the guest writes goes to this memory file.
+    Shared(OwnedFd),
+    /// Mapped privately, from a memory file that is sealed.
+    Sealed(OwnedFd),
+    /// Mapped privately, from any file that can be read.
+    Lent(OwnedFd),
 }
 
 /// What a guest starts from, when it does not go on from a frozen state.
@@ -77,16 +80,31 @@ pub(crate) struct Launch<'a> {
     pub(crate) durable: bool,
 }
 
-pub(super) fn assemble(launch: Launch<'_>, agent: OwnedFd, qmp: OwnedFd, errors: PipeWriter) -> Result<Command, Error> {
+pub(super) fn assemble(launch: Launch<'_>, agent: OwnedFd, qmp: OwnedFd, errors: PipeWriter) -> Result<(Command, Option<Loan>), Error> {
     let frame = launch.frame;
     let mut fds = Vec::new();
     let mut give = |parent_fd: OwnedFd, child_fd: RawFd| fds.push(FdMapping { parent_fd, child_fd });
     give(qmp, QMP_FD);
     give(agent, AGENT_FD);
-    give(launch.ram.file, RAM_FD);
+    let (share, loan, borrower) = match launch.ram {
+        Ram::Shared(file) => {
+            give(file, RAM_FD);
+            ("on", None, None)
+        }
+        Ram::Sealed(file) => {
+            give(file, RAM_FD);
+            ("off", None, None)
+        }
+        Ram::Lent(file) => {
+            let (loan, borrower) = lend::pair(file).map_err(|error| Error::io("a socket pair", error))?;
+            ("off", Some(loan), Some(borrower))
+        }
+    };
 
     let mut command = Command::new(launch.qemu);
-    command.env_clear().current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
+    // One pool of small memory for all threads: each of its own would take a megabyte or more of every clone.
+    command.env_clear().env("MALLOC_ARENA_MAX", "1");
+    command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
     command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-name", "oubliette"]);
     match frame.accelerator {
         Accelerator::Kvm => command.args(["-accel", "kvm", "-cpu", "host,migratable=on"]),
@@ -94,10 +112,7 @@ pub(super) fn assemble(launch: Launch<'_>, agent: OwnedFd, qmp: OwnedFd, errors:
     };
     let megabytes = frame.memory >> 20;
     command.arg("-m").arg(megabytes.to_string()).args(["-smp", "1"]);
-    command.arg("-object").arg(format!(
-        "memory-backend-file,id=ram,size={megabytes}M,mem-path=/proc/self/fd/{RAM_FD},share={}",
-        if launch.ram.shared { "on" } else { "off" }
-    ));
+    command.arg("-object").arg(format!("memory-backend-file,id=ram,size={megabytes}M,mem-path=/proc/self/fd/{RAM_FD},share={share}"));
     command
         .args(["-machine", "microvm,pit=off,pic=off,rtc=on,isa-serial=off,x-option-roms=off,acpi=on,pcie=off,usb=off,memory-backend=ram"]);
     command.args(["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]);
@@ -146,14 +161,16 @@ pub(super) fn assemble(launch: Launch<'_>, agent: OwnedFd, qmp: OwnedFd, errors:
 
     debug_assert!(fds.iter().all(|fd| fd.parent_fd.as_raw_fd() >= 0));
     command.fd_mappings(fds).map_err(|error| Error::Qemu(error.to_string()))?;
-    confine(&mut command, launch.confinement, launch.qemu, frame.accelerator, launch.quota)?;
-    Ok(command)
+    confine(&mut command, launch.confinement, launch.qemu, frame.accelerator, launch.quota, borrower)?;
+    Ok((command, loan))
 }
 
 fn kernel_command_line(frame: &Frame, tsc_khz: u64) -> String {
     let mut words = vec![
         "quiet loglevel=0 no_timer_check random.trust_cpu=on panic=-1 mitigations=off cryptomgr.notests lsm=capability",
         "audit=0 ipv6.disable=1 nokaslr i8042.noaux i8042.nokbd",
+        // Accounts that nobody reads.
+        "psi=0 noautogroup nowatchdog",
     ];
     let tsc = format!("tsc=reliable tsc_early_khz={tsc_khz}");
     if frame.accelerator == Accelerator::Tcg {

@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,6 +17,7 @@ use rustix::process::{Gid, Resource, Rlimit, Signal, Uid, setrlimit};
 use rustix::thread::UnshareFlags;
 
 use super::command::Accelerator;
+use super::lend::Borrower;
 use crate::Error;
 
 /// Which walls are put around QEMU beside its own system call filter and a user of its own. All by default; what
@@ -36,6 +38,9 @@ impl Default for Confinement {
     }
 }
 
+/// The device of the host's own virtual machines.
+const KVM: &str = "/dev/kvm";
+
 /// User numbers for machines: one each, far from those that people and services have.
 const FIRST_USER: u32 = 1_900_000_000;
 const USERS: u32 = 100_000_000;
@@ -48,7 +53,10 @@ struct Walls {
     namespaces: Option<Namespaces>,
     landlock: Option<RulesetCreated>,
     user: Option<u32>,
+    /// The group that `/dev/kvm` belongs to, where it is needed.
+    group: Option<u32>,
     quota: u64,
+    borrower: Option<Borrower>,
 }
 
 struct Namespaces {
@@ -64,13 +72,16 @@ pub(super) fn confine(
     qemu: &Path,
     accelerator: Accelerator,
     quota: u64,
+    borrower: Option<Borrower>,
 ) -> Result<(), Error> {
     let root = rustix::process::geteuid().is_root();
     let walls = Walls {
         namespaces: confinement.namespaces.then(|| Namespaces::prepare(qemu, root)),
         landlock: if confinement.landlock { prepare_landlock(qemu, accelerator) } else { None },
         user: if confinement.user && root { Some(a_user()?) } else { None },
+        group: if accelerator == Accelerator::Kvm { fs::metadata(KVM).ok().map(|device| device.gid()) } else { None },
         quota,
+        borrower,
     };
     let mut walls = Some(walls);
     enter_child(command, move || walls.take().map_or(Ok(()), Walls::raise));
@@ -110,7 +121,7 @@ impl Walls {
         }
         if let Some(user) = self.user {
             let (user, group) = (Uid::from_raw(user), Gid::from_raw(user));
-            rustix::thread::set_thread_groups(&[])?;
+            rustix::thread::set_thread_groups(self.group.map(Gid::from_raw).as_slice())?;
             rustix::thread::set_thread_res_gid(group, group, group)?;
             rustix::thread::set_thread_res_uid(user, user, user)?;
         }
@@ -118,9 +129,12 @@ impl Walls {
         if let Some(landlock) = self.landlock.take() {
             landlock.restrict_self().map_err(|_| io::Error::from(io::ErrorKind::PermissionDenied))?;
         }
-        // Last, because a change of user clears it.
+        // After the change of user, which clears it.
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-        Ok(())
+        // The buffer for translated code is used in small pieces; huge pages would make every clone two megabytes larger.
+        rustix::thread::disable_transparent_huge_pages(true)?;
+        // Last, because nothing can be opened for writing from here on.
+        self.borrower.as_ref().map_or(Ok(()), Borrower::submit)
     }
 }
 
@@ -188,7 +202,7 @@ fn prepare_landlock(qemu: &Path, accelerator: Accelerator) -> Option<RulesetCrea
         }
         let mut writable = vec!["/dev/null"];
         if accelerator == Accelerator::Kvm {
-            writable.push("/dev/kvm");
+            writable.push(KVM);
         }
         for path in writable {
             if let Ok(fd) = PathFd::new(path) {

@@ -6,6 +6,7 @@
 mod command;
 mod confine;
 mod control;
+mod lend;
 mod spawn;
 
 use std::io::{self, Read};
@@ -19,6 +20,7 @@ pub(crate) use command::{Boot, Frame, Launch, Ram};
 pub use confine::Confinement;
 pub(crate) use control::Control;
 pub use control::Notice;
+pub(crate) use lend::is_possible as can_lend;
 
 use crate::{Cause, Error};
 
@@ -47,11 +49,14 @@ impl Monitor {
         ] {
             end.map_err(|error| Error::io("a pipe", error.into()))?;
         }
-        let command = command::assemble(launch, theirs.into(), qmp_theirs.into(), pipe)?;
+        let (command, loan) = command::assemble(launch, theirs.into(), qmp_theirs.into(), pipe)?;
         let child = spawn::spawn(command).map_err(|error| Error::io("starting QEMU", error))?;
         let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
         let pid = pid.ok_or_else(|| Error::Qemu("a process without a number".to_owned()))?;
         let mut monitor = Self { child: Some(child), pid, control: None, complaints };
+        if let Some(loan) = loan {
+            loan.serve().map_err(|error| monitor.explain(&error))?;
+        }
         match Control::open(qmp) {
             Ok(control) => monitor.control = Some(control),
             Err(error) => return Err(monitor.explain(&error)),
