@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use cell::{Argument, GuestError, HatchCall, IndexMap, Operation, Ref, Reply, Target, TraceFrame};
 
+use crate::heap::object::Own;
 use crate::heap::shape::attribute;
 use crate::heap::string::Key;
 use crate::heap::{Kind, Pause, Result as Guest, Signal, atoms, flag};
@@ -331,7 +332,11 @@ pub(crate) fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, nodes: &mut u3
             let length = vm.heap.array_length(object);
             let mut items = Vec::new();
             for i in 0..length {
-                let item = vm.heap.dense(object, i);
+                // Frozen arrays keep their elements in a table; an accessor is not called, and crosses as what is not there does.
+                let item = match vm.heap.own(object, Key::Index(i)) {
+                    Own::Data { address, .. } => vm.heap.value(address),
+                    _ => Value::HOLE,
+                };
                 items.push(copy_out(vm, item, depth + 1, nodes)?);
             }
             if whole(&items) {
@@ -357,7 +362,7 @@ pub(crate) fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, nodes: &mut u3
                 {
                     continue;
                 }
-                let crate::heap::object::Own::Data { address, .. } = vm.heap.own(object, key) else { continue };
+                let Own::Data { address, .. } = vm.heap.own(object, key) else { continue };
                 let item = vm.heap.value(address);
                 names.push(vm.key_text(key).map_err(|_| NO_ROOM)?);
                 items.push(copy_out(vm, item, depth + 1, nodes)?);
@@ -465,7 +470,7 @@ pub(crate) fn guest_error(vm: &mut Vm<'_>, value: Value) -> GuestError {
     }
     let cell = value.payload();
     let mut part = |name: u32| match vm.find(cell, Key::Name(name)) {
-        Ok(Some((_, crate::heap::object::Own::Data { address, .. }))) => {
+        Ok(Some((_, Own::Data { address, .. }))) => {
             let value = vm.heap.value(address);
             if value.is_string() { vm.heap.text(value.payload()).unwrap_or_default() } else { String::new() }
         }

@@ -60,6 +60,7 @@ fn plain_values_cross_as_what_they_are() {
             "[1, [2], {a: 'b'}]",
             Value::List(vec![1.into(), Value::List(vec![2.into()]), Value::Map([("a".to_owned(), "b".into())].into_iter().collect())]),
         ),
+        ("Object.freeze([1, , 2])", Value::List(vec![1.into(), Value::Null, 2.into()])),
     ] {
         assert_eq!(eval(&mut cell, &format!("({text})")), Some(value.clone()), "{text}");
         cell.set("given", value.clone()).expect("sets");

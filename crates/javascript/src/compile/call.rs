@@ -48,7 +48,9 @@ impl Compiler<'_> {
     /// The rest of a call whose window has callee and `this`.
     pub(super) fn finish_call(&mut self, node: Node, window: Reg, out: Reg) -> C<()> {
         let arguments = self.arguments(node.b, window)?;
-        self.at(node.start);
+        // A method's call is reported at the method's name, as engines do: a chain of calls begins at one place.
+        let callee = self.tree.node(node.a);
+        self.at(if matches!(callee.kind, Kind::Member | Kind::PrivateMember) { callee.start } else { node.start });
         match arguments {
             Some(count) => self.op3(Op::Call, out, window, count),
             None => self.op2(Op::CallSpread, out, window),

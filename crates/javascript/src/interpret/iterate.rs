@@ -74,6 +74,12 @@ slow_op!(IteratorRest(vm, word) {
     }
     if next.is_hole() {
         let array = iterator.payload();
+        // The array may have changed since the pattern's first element was taken.
+        if !vm.elements_are_dense(array) {
+            vm.set_register(b(word), Value::UNDEFINED);
+            vm.help(Helper::ArrayRest, &[iterator, index])?;
+            return Ok(());
+        }
         let first = index.as_int_unchecked() as u32;
         let length = vm.heap.array_length(array);
         let list = vm.tail_of(array, first, length)?;
@@ -348,6 +354,17 @@ impl<'a> Vm<'a> {
         let proto = self.realm_cell(Realm::ARRAY_ITERATOR_PROTOTYPE);
         let next = self.array_next_function();
         matches!(self.heap.own(proto, Key::Name(atoms::NEXT)), Own::Data { address, .. } if self.heap.value(address) == next)
+    }
+
+    /// An array whose iteration nobody changed and gives its dense elements, undefined for holes: so that these may be copied.
+    pub(crate) fn is_dense_array(&mut self, value: Value) -> bool {
+        self.is_pristine_array(value) && self.elements_are_dense(value.payload())
+    }
+
+    /// No element lies in a table (those of frozen arrays do, and accessors), and no prototype shows through holes.
+    fn elements_are_dense(&self, array: u32) -> bool {
+        let elements = self.heap.elements(array);
+        (elements == 0 || self.heap.is(elements, Kind::Elements)) && self.prototypes_have_no_elements(array)
     }
 
     fn array_iterators_have_no_return(&mut self) -> Result<bool> {

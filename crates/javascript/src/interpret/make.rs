@@ -87,7 +87,7 @@ slow_op!(ArrayPushHole(vm, word) {
 
 slow_op!(ArraySpread(vm, word) {
     let (target, source) = (vm.register(a(word)), vm.register(b(word)));
-    if vm.is_pristine_array(source) {
+    if vm.is_dense_array(source) {
         let (target, source) = (target.payload(), source.payload());
         let (start, count) = (vm.heap.array_length(target), vm.heap.array_length(source));
         let Some(total) = start.checked_add(count) else { return vm.range_error("Invalid array length") };

@@ -210,6 +210,12 @@
     %push(list, result.value);
   }
 });
+// The rest of an array that is iterated by index.
+%define("arrayRest", function (array, first) {
+  const list = [];
+  for (let i = first; i < array.length; i++) %push(list, array[i]);
+  return list;
+});
 %define("iteratorClose", function (iterator) {
   const method = iterator.return;
   if (method === undefined || method === null) return;

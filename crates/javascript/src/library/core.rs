@@ -239,9 +239,9 @@ pub(super) const NATIVES: &[Native] = &[
         let (x, y) = (a.get(vm, 0), a.get(vm, 1));
         same_value(vm, x, y).map(Value::boolean)
     }),
-    leaf("isPristineArray", |vm, a| {
+    leaf("isDenseArray", |vm, a| {
         let value = a.get(vm, 0);
-        Ok(Value::boolean(vm.is_pristine_array(value)))
+        Ok(Value::boolean(vm.is_dense_array(value)))
     }),
     leaf("newPrimitiveWrapper", |vm, a| {
         let proto = vm.object_cell(a.get(vm, 1))?;

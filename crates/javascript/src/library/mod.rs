@@ -138,7 +138,7 @@ helpers! {
     ProxyHas "proxyHas" ProxyApply "proxyApply" ProxyConstruct "proxyConstruct" DefineOnReceiver "defineOnReceiver"
     TypedSet "typedSet" SetArrayLength "setArrayLength" Construct "construct" ArraySpread "arraySpread"
     CopyProperties "copyProperties" ToPropertyKey "toPropertyKey" ToString "toString" GetIterator "getIterator"
-    IteratorStep "iteratorStep" IteratorRest "iteratorRest" IteratorClose "iteratorClose" IteratorCloseQuietly "iteratorCloseQuietly"
+    IteratorStep "iteratorStep" IteratorRest "iteratorRest" ArrayRest "arrayRest" IteratorClose "iteratorClose" IteratorCloseQuietly "iteratorCloseQuietly"
     ArrayIteratorClose "arrayIteratorClose" GetAsyncIterator "getAsyncIterator" GetMethod "getMethod" ForIn "forIn"
     InScope "inScope" GetSuper "getSuper" SetSuper "setSuper" Coerce "coerce" AsyncAwait "asyncAwait" AsyncReturn "asyncReturn"
     AsyncThrow "asyncThrow" AsyncGeneratorYield "asyncGeneratorYield" AsyncGeneratorAwait "asyncGeneratorAwait"

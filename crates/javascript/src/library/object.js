@@ -375,7 +375,7 @@
 });
 // CreateListFromArrayLike.
 %define("listFrom", function (source) {
-  if (%isPristineArray(source)) return source;
+  if (%isDenseArray(source)) return source;
   if (!%isObject(source)) %typeError("CreateListFromArrayLike called on non-object");
   const length = %lengthOf(source);
   const list = [];
