@@ -31,7 +31,12 @@ fn best(mut turn: impl FnMut() -> Result<()>) -> Result<f64> {
 fn texts(scripts: &Path) -> Result<Vec<(String, String)>> {
     let richards = std::fs::read_to_string(scripts.join("21_richards.js"))?;
     let function = "function area(w, h) { return w * h + (w > h ? 1 : 0); }".to_owned();
-    let middle = richards.get(..).map_or_else(String::new, |text| text.to_owned());
+    let mut blocks = String::new();
+    for name in ["24_regex", "28_nbody", "30_dict", "33_strmeth"] {
+        let text = std::fs::read_to_string(scripts.join(format!("{name}.js")))?;
+        blocks.push_str(&format!("{{\n{text}\n}}\n"));
+    }
+    let middle = richards;
     let large = (0..).map(|i| format!("var part{i} = {};\n", middle.trim().trim_end_matches(';')));
     let mut hundred = String::new();
     for part in large {
@@ -40,15 +45,22 @@ fn texts(scripts: &Path) -> Result<Vec<(String, String)>> {
         }
         hundred.push_str(&part);
     }
-    Ok(vec![("1+1".into(), "1+1".into()), ("a function".into(), function), ("Richards".into(), middle), ("100 KB".into(), hundred)])
+    Ok(vec![
+        ("1+1".into(), "1+1".into()),
+        ("a function".into(), function),
+        ("four scripts".into(), blocks),
+        ("Richards".into(), middle),
+        ("100 KB".into(), hundred),
+    ])
 }
 
 pub(crate) fn measure(scripts: &Path, bundles: &[PathBuf], rounds: u32, bars: &mut Bars) -> Result<()> {
     println!("#### Reading source\n");
     println!(
-        "Best of many, medians of {rounds} interleaved rounds; ours finds every early error and resolves names, oxc_parser does not.\n"
+        "Best of many, medians of {rounds} interleaved rounds; ours finds every early error and resolves names, oxc_parser does not. Both keep \
+         their memory from text to text; cold: both begin with none.\n"
     );
-    println!("| text | bytes | ours µs | oxc_parser µs | oxc ÷ ours |\n| --- | ---: | ---: | ---: | ---: |");
+    println!("| text | bytes | ours µs | oxc_parser µs | oxc ÷ ours | cold |\n| --- | ---: | ---: | ---: | ---: | ---: |");
     let mut all = texts(scripts)?;
     for path in bundles {
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
@@ -56,7 +68,7 @@ pub(crate) fn measure(scripts: &Path, bundles: &[PathBuf], rounds: u32, bars: &m
     }
     for (name, text) in all {
         let (mut parser, mut allocator) = (Parser::new(), Allocator::default());
-        let mut figures = [Vec::new(), Vec::new(), Vec::new()];
+        let mut figures = [const { Vec::new() }; 4];
         for _ in 0..rounds.max(1) {
             let own = best(|| {
                 let read = parser.parse(text.as_bytes(), Goal::Script, &Options::default(), &mut Unlimited);
@@ -69,12 +81,23 @@ pub(crate) fn measure(scripts: &Path, bundles: &[PathBuf], rounds: u32, bars: &m
                 allocator.reset();
                 Ok(())
             })?;
+            let cold_own = best(|| {
+                let read = Parser::new().parse(text.as_bytes(), Goal::Script, &Options::default(), &mut Unlimited);
+                read.map_err(|fault| anyhow::anyhow!("{name}: {fault:?}"))
+            })?;
+            let cold_peer = best(|| {
+                let allocator = Allocator::default();
+                let parsed = oxc_parser::Parser::new(&allocator, &text, SourceType::cjs()).parse();
+                ensure!(parsed.diagnostics.is_empty(), "oxc_parser refuses {name}");
+                Ok(())
+            })?;
             figures[0].push(own);
             figures[1].push(peer);
             figures[2].push(peer / own);
+            figures[3].push(cold_peer / cold_own);
         }
-        let [own, peer, ratio] = figures.map(median);
-        println!("| {name} | {} | {own:.2} | {peer:.2} | {ratio:.2} |", text.len());
+        let [own, peer, ratio, cold] = figures.map(median);
+        println!("| {name} | {} | {own:.2} | {peer:.2} | {ratio:.2} | {cold:.2} |", text.len());
         bars.at_least(&format!("reading {name}, × oxc_parser"), ratio, 1.0);
     }
     println!();

@@ -62,7 +62,7 @@ use budget::Budget;
 /// What is wrong with the pattern, or the meter's refusal.
 pub fn compile(source: &[u16], flags: Flags, limits: Limits, charge: &mut dyn Charge) -> Result<Program, Error> {
     let mut budget = Budget::new(charge, limits);
-    let tree = parse::parse(source, flags, &mut budget)?;
+    let tree = parse::parse(source, flags, false, &mut budget)?;
     emit::emit(&tree, flags, &mut budget)
 }
 
@@ -72,5 +72,5 @@ pub fn compile(source: &[u16], flags: Flags, limits: Limits, charge: &mut dyn Ch
 /// As for [`compile`].
 pub fn check(source: &[u16], flags: Flags, limits: Limits, charge: &mut dyn Charge) -> Result<(), Error> {
     let mut budget = Budget::new(charge, limits);
-    parse::parse(source, flags, &mut budget).map(|_| ())
+    parse::parse(source, flags, true, &mut budget).map(|_| ())
 }

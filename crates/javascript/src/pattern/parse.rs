@@ -12,8 +12,8 @@ use super::flags::Flags;
 use super::set::{self, LAST, Set};
 use super::unicode::{self, Strings};
 
-/// Reads a pattern.
-pub(crate) fn parse(source: &[u16], flags: Flags, budget: &mut Budget<'_>) -> Result<Tree, Error> {
+/// Reads a pattern. `checking`: only its mistakes are wanted, and the tree is of no use.
+pub(crate) fn parse(source: &[u16], flags: Flags, checking: bool, budget: &mut Budget<'_>) -> Result<Tree, Error> {
     if source.len() > budget.limits.source as usize {
         return Err(wrong(Mistake::TooLarge, 0));
     }
@@ -33,6 +33,7 @@ pub(crate) fn parse(source: &[u16], flags: Flags, budget: &mut Budget<'_>) -> Re
         references: Vec::new(),
         survey: None,
         interned: HashMap::new(),
+        checking,
     };
     parser.disjunction()?;
     parser.resolve()?;
@@ -106,6 +107,8 @@ pub(super) struct Parser<'s, 'b, 'c> {
     survey: Option<Survey>,
     /// Sets of single characters and of closed characters, to store each once.
     interned: HashMap<Vec<(u32, u32)>, u32>,
+    /// Only mistakes are wanted.
+    checking: bool,
 }
 
 /// The last atom of an alternative, which a quantifier may take.
@@ -177,7 +180,7 @@ impl Parser<'_, '_, '_> {
 
     /// Closes a set over case if `i` is on here.
     pub(super) fn close(&mut self, set: Set) -> Result<Set, Error> {
-        if !self.ignore_case() {
+        if self.checking || !self.ignore_case() {
             return Ok(set);
         }
         self.budget.work(set.cost())?;
@@ -204,6 +207,9 @@ impl Parser<'_, '_, '_> {
 
     /// A node for a set that is already closed over case.
     pub(super) fn set_node(&mut self, set: Set) -> Result<Id, Error> {
+        if self.checking {
+            return self.node(Node::Empty);
+        }
         if let Some(c) = set.single() {
             return self.node(Node::Char(c));
         }
@@ -219,7 +225,7 @@ impl Parser<'_, '_, '_> {
     }
 
     fn char_node(&mut self, c: u32) -> Result<Id, Error> {
-        if !self.ignore_case() {
+        if self.checking || !self.ignore_case() {
             return self.node(Node::Char(c));
         }
         let set = self.close(Set::one(c))?;
@@ -227,6 +233,10 @@ impl Parser<'_, '_, '_> {
     }
 
     fn concat(&mut self, from: usize) -> Result<Id, Error> {
+        if self.checking {
+            self.terms.truncate(from);
+            return self.node(Node::Empty);
+        }
         let items = self.terms.split_off(from);
         match items[..] {
             [] => self.node(Node::Empty),
@@ -239,6 +249,10 @@ impl Parser<'_, '_, '_> {
     }
 
     fn choice(&mut self, from: usize) -> Result<Id, Error> {
+        if self.checking {
+            self.alternatives.truncate(from);
+            return self.node(Node::Empty);
+        }
         let items = self.alternatives.split_off(from);
         if let [only] = items[..] {
             return Ok(only);

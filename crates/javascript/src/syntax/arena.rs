@@ -88,7 +88,7 @@ impl<T> Default for Table<T> {
 
 impl<T> Table<T> {
     /// Appends and returns the index.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, item: T, gauge: &mut Gauge<'_>) -> R<u32> {
         let index = self.items.len();
         if index == self.room {
@@ -116,13 +116,10 @@ impl<T> Table<T> {
         Ok(())
     }
 
-    /// Forgets the items and starts counting anew; a large allocation is given back.
+    /// Forgets the items and starts counting anew.
     pub(crate) fn reset(&mut self) {
         self.items.clear();
         self.room = FREE_ITEMS;
-        if self.items.capacity() * size_of::<T>() > 1 << 18 {
-            self.items = Vec::new();
-        }
     }
 
     /// Keeps the first `items`, which are paid for once and for all, and starts counting anew.
@@ -141,6 +138,18 @@ impl<T> Table<T> {
 }
 
 impl<T: Copy> Table<T> {
+    /// Makes it at least this long, with copies of `item` at its end.
+    #[inline]
+    pub(crate) fn fill_to(&mut self, length: usize, item: T, gauge: &mut Gauge<'_>) -> R<()> {
+        if self.items.len() < length {
+            if length > self.room {
+                self.grow(length - self.items.len(), gauge)?;
+            }
+            self.items.resize(length, item);
+        }
+        Ok(())
+    }
+
     /// Appends all of `items`.
     pub(crate) fn extend(&mut self, items: &[T], gauge: &mut Gauge<'_>) -> R<()> {
         if self.items.len() + items.len() > self.room {

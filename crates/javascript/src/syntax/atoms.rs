@@ -3,6 +3,9 @@
 //! The known names come first and are the same in every tree; reserved words are the first of them,
 //! so that looking a word up also says whether it is one.
 
+use std::sync::LazyLock;
+
+use super::Unlimited;
 use super::arena::{Gauge, R, Table};
 
 /// Index of a text in its tree.
@@ -53,42 +56,61 @@ known! {
 /// Number of words that are reserved everywhere.
 pub(crate) const RESERVED: u32 = known::LET;
 
+/// Where the bytes of a text lie.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     start: u32,
     length: u32,
-    hash: u32,
+}
+
+/// A place of the hash table: enough to know a text of up to eight bytes without a look anywhere else.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
     /// The first eight bytes, zeros behind shorter texts.
     head: u64,
+    /// Bits of the hash, and in the lowest four one more than the length, or [`LONG`]; zero: the place is free.
+    tag: u32,
+    atom: Atom,
 }
+
+const FREE: Slot = Slot { head: 0, tag: 0, atom: 0 };
+
+/// The length of every text of more than eight bytes, in a tag.
+const LONG: u32 = 15;
 
 /// The table of texts.
 #[derive(Debug, Clone)]
 pub(crate) struct Atoms {
-    /// Open addressing with linear probing; zero is empty, else atom plus one.
-    slots: Vec<u32>,
+    /// Open addressing with linear probing; the length is a power of two.
+    slots: Vec<Slot>,
     entries: Table<Entry>,
     bytes: Table<u8>,
-    /// Slots filled by this parse, emptied again in reverse order by `reset`.
+    /// Slots filled by this parse while the table is small, emptied again by `reset`.
     filled: Vec<u32>,
-    base_bytes: usize,
-    grown: bool,
 }
 
+/// Slots for the known names and those of a small text.
 const BASE_SLOTS: usize = 1024;
+
+/// Bytes of source for every slot that a large text begins with.
+const BYTES_PER_SLOT: usize = 32;
+
+/// The table that every parse begins with.
+static BASE: LazyLock<Atoms> = LazyLock::new(|| {
+    let mut atoms = Atoms { slots: vec![FREE; BASE_SLOTS], entries: Table::default(), bytes: Table::default(), filled: Vec::new() };
+    let (mut free, mut probes) = (Unlimited, 0);
+    let mut gauge = Gauge::new(&mut free);
+    for text in TEXTS {
+        // Nothing refuses here, so that interning cannot fail.
+        let _ = atoms.intern(text.as_bytes(), &mut gauge, &mut probes);
+    }
+    atoms.filled.clear();
+    atoms
+});
 
 impl Default for Atoms {
     fn default() -> Self {
-        let mut atoms = Atoms {
-            slots: vec![0; BASE_SLOTS],
-            entries: Table::default(),
-            bytes: Table::default(),
-            filled: Vec::new(),
-            base_bytes: 0,
-            grown: false,
-        };
-        atoms.fill_known();
-        atoms
+        BASE.clone()
     }
 }
 
@@ -99,9 +121,9 @@ fn word(text: &[u8]) -> u64 {
     u64::from_le_bytes(word)
 }
 
-/// The first eight bytes, zeros behind shorter texts.
+/// Up to eight bytes as a word, zeros behind them.
 #[inline]
-fn head(text: &[u8]) -> u64 {
+fn short_head(text: &[u8]) -> u64 {
     #[inline]
     fn half(text: &[u8]) -> u64 {
         let mut word = [0u8; 4];
@@ -109,7 +131,7 @@ fn head(text: &[u8]) -> u64 {
         u64::from(u32::from_le_bytes(word))
     }
     let length = text.len();
-    if length >= 8 {
+    if length == 8 {
         word(text)
     } else if length >= 4 {
         // The halves overlap; what both hold is the same.
@@ -121,60 +143,53 @@ fn head(text: &[u8]) -> u64 {
     }
 }
 
-/// Mixes eight bytes at a time; good enough to spread, and probing is charged where it is not.
+/// Good enough to spread, and probing is charged where it is not.
 #[inline]
-fn hash(text: &[u8], head: u64) -> u32 {
-    const K: u64 = 0x9E37_79B9_7F4A_7C15;
-    let length = text.len();
-    let mut state = ((length as u64).wrapping_mul(K) ^ head).wrapping_mul(K);
-    if length > 8 {
-        let mut rest = &text[8..];
-        while rest.len() > 8 {
-            state ^= state >> 29;
-            state = (state ^ word(rest)).wrapping_mul(K);
-            rest = &rest[8..];
-        }
-        state ^= state >> 29;
-        state = (state ^ word(&text[length - 8..])).wrapping_mul(K);
+fn mix(word: u64) -> u64 {
+    let product = u128::from(word) * 0x9E37_79B9_7F4A_7C15;
+    product as u64 ^ (product >> 64) as u64
+}
+
+#[inline]
+fn short_tag(head: u64, length: usize) -> u32 {
+    let code = length as u32 + 1;
+    // Names never end in zeros, so that their length need not be mixed in.
+    mix(head) as u32 & !15 | code
+}
+
+/// Of a text of more than eight bytes.
+#[inline]
+fn long_tag(text: &[u8]) -> u32 {
+    let mut state = mix(word(text) ^ text.len() as u64);
+    let mut rest = &text[8..];
+    while rest.len() > 8 {
+        state = mix(state ^ word(rest));
+        rest = &rest[8..];
     }
-    state ^= state >> 32;
-    (state.wrapping_mul(K) >> 32) as u32
+    state = mix(state.rotate_left(32) ^ word(&text[text.len() - 8..]));
+    state as u32 | LONG
 }
 
 impl Atoms {
-    fn fill_known(&mut self) {
-        struct Free;
-        impl super::Budget for Free {
-            fn charge(&mut self, _: u64) -> bool {
-                true
-            }
-            fn hold(&mut self, _: usize) -> bool {
-                true
-            }
-        }
-        let mut free = Free;
-        let mut gauge = Gauge::new(&mut free);
-        let mut probes = 0;
-        for text in TEXTS {
-            // The free budget refuses nothing, so that interning known names cannot fail.
-            let _ = self.intern(text.as_bytes(), &mut gauge, &mut probes);
-        }
-        self.filled.clear();
-        self.base_bytes = self.bytes.len();
-    }
-
     /// Forgets all but the known names.
     pub(crate) fn reset(&mut self) {
-        if self.grown || self.filled.len() > 4096 {
-            *self = Atoms::default();
-            return;
-        }
-        for &slot in &self.filled {
-            self.slots[slot as usize] = 0;
+        if self.slots.len() == BASE_SLOTS {
+            for &slot in &self.filled {
+                self.slots[slot as usize] = FREE;
+            }
+        } else {
+            self.slots.clear();
+            self.slots.extend_from_slice(&BASE.slots);
         }
         self.filled.clear();
         self.entries.restart(KNOWN as usize);
-        self.bytes.restart(self.base_bytes);
+        self.bytes.restart(BASE.bytes.len());
+    }
+
+    /// Makes the table as large as a text of so many bytes usually wants it.
+    pub(crate) fn expect(&mut self, source: usize, gauge: &mut Gauge<'_>) -> R<()> {
+        let slots = (source / BYTES_PER_SLOT).next_power_of_two();
+        if slots > BASE_SLOTS { self.enlarge(slots, gauge) } else { Ok(()) }
     }
 
     pub(crate) fn len(&self) -> u32 {
@@ -187,57 +202,87 @@ impl Atoms {
         &self.bytes[entry.start as usize..(entry.start + entry.length) as usize]
     }
 
-    /// The atom of a text. Steps of probing beyond the usual few are added to `probes`.
+    /// The atom of a text. Steps of probing are added to `probes`.
     #[inline]
     pub(crate) fn intern(&mut self, text: &[u8], gauge: &mut Gauge<'_>, probes: &mut u32) -> R<Atom> {
-        let head = head(text);
-        let hash = hash(text, head);
+        if text.len() <= 8 { self.intern_short(short_head(text), text.len(), gauge, probes) } else { self.intern_long(text, gauge, probes) }
+    }
+
+    /// The atom of a text of up to eight bytes, given as a word with zeros behind them.
+    #[inline]
+    pub(crate) fn intern_short(&mut self, head: u64, length: usize, gauge: &mut Gauge<'_>, probes: &mut u32) -> R<Atom> {
+        let tag = short_tag(head, length);
         let mask = self.slots.len() - 1;
-        let mut at = hash as usize & mask;
+        let mut at = tag as usize >> 4 & mask;
         loop {
             let slot = self.slots[at];
-            if slot == 0 {
-                return self.insert(text, hash, head, at, gauge);
+            if slot.head == head && slot.tag == tag {
+                return Ok(slot.atom);
             }
-            let entry = &self.entries[slot as usize - 1];
-            if entry.head == head
-                && entry.length as usize == text.len()
-                && (text.len() <= 8
-                    || entry.hash == hash && &self.bytes[entry.start as usize..(entry.start + entry.length) as usize] == text)
-            {
-                return Ok(slot - 1);
+            if slot.tag == 0 {
+                return self.insert(&head.to_le_bytes()[..length], Slot { head, tag, atom: 0 }, at, gauge);
             }
             *probes += 1;
             at = (at + 1) & mask;
         }
     }
 
-    fn insert(&mut self, text: &[u8], hash: u32, head: u64, at: usize, gauge: &mut Gauge<'_>) -> R<Atom> {
+    /// The atom of a text of more than eight bytes.
+    #[inline]
+    pub(crate) fn intern_long(&mut self, text: &[u8], gauge: &mut Gauge<'_>, probes: &mut u32) -> R<Atom> {
+        let (head, tag) = (word(text), long_tag(text));
+        let mask = self.slots.len() - 1;
+        let mut at = tag as usize >> 4 & mask;
+        loop {
+            let slot = self.slots[at];
+            if slot.head == head && slot.tag == tag && self.is_long(slot.atom, text) {
+                return Ok(slot.atom);
+            }
+            if slot.tag == 0 {
+                return self.insert(text, Slot { head, tag, atom: 0 }, at, gauge);
+            }
+            *probes += 1;
+            at = (at + 1) & mask;
+        }
+    }
+
+    /// Whether an atom is this text, which has the same first eight bytes.
+    #[inline]
+    fn is_long(&self, atom: Atom, text: &[u8]) -> bool {
+        let known = self.text(atom);
+        let length = text.len();
+        known.len() == length && word(&known[length - 8..]) == word(&text[length - 8..]) && (length <= 16 || known[8..] == text[8..])
+    }
+
+    #[inline(never)]
+    fn insert(&mut self, text: &[u8], slot: Slot, at: usize, gauge: &mut Gauge<'_>) -> R<Atom> {
         let start = self.bytes.len() as u32;
         self.bytes.extend(text, gauge)?;
-        let atom = self.entries.push(Entry { start, length: text.len() as u32, hash, head }, gauge)?;
-        self.slots[at] = atom + 1;
-        self.filled.push(at as u32);
+        let atom = self.entries.push(Entry { start, length: text.len() as u32 }, gauge)?;
+        self.slots[at] = Slot { atom, ..slot };
+        if self.slots.len() == BASE_SLOTS {
+            self.filled.push(at as u32);
+        }
         if self.entries.len() * 2 > self.slots.len() {
-            self.grow(gauge)?;
+            self.enlarge(self.slots.len() * 4, gauge)?;
         }
         Ok(atom)
     }
 
     #[cold]
-    fn grow(&mut self, gauge: &mut Gauge<'_>) -> R<()> {
-        let size = self.slots.len() * 4;
-        gauge.hold(size * 2 * size_of::<u32>())?;
-        self.grown = true;
+    #[inline(never)]
+    fn enlarge(&mut self, size: usize, gauge: &mut Gauge<'_>) -> R<()> {
+        gauge.hold(size * size_of::<Slot>())?;
+        let used: Vec<Slot> = self.slots.iter().copied().filter(|slot| slot.tag != 0).collect();
         self.slots.clear();
-        self.slots.resize(size, 0);
+        self.slots.resize(size, FREE);
         self.filled.clear();
-        for (index, entry) in self.entries.iter().enumerate() {
-            let mut at = entry.hash as usize & (size - 1);
-            while self.slots[at] != 0 {
+        for slot in used {
+            let mut at = slot.tag as usize >> 4 & (size - 1);
+            while self.slots[at].tag != 0 {
                 at = (at + 1) & (size - 1);
             }
-            self.slots[at] = index as u32 + 1;
+            self.slots[at] = slot;
         }
         Ok(())
     }
@@ -246,7 +291,6 @@ impl Atoms {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::syntax::Unlimited;
 
     #[test]
     fn known_names_survive_a_reset_and_others_do_not() {

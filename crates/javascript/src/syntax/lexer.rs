@@ -2,12 +2,12 @@
 
 use super::arena::{Failed, R};
 use super::atoms::{RESERVED, known};
-use super::parse::{Parse, ctx};
+use super::parse::Parse;
 use super::token::{Tok, WORDS};
 use super::tree::NONE;
 
 /// Classes of bytes: bit 0 starts a name, bit 1 continues one.
-static NAME: [u8; 256] = {
+pub(super) static NAME: [u8; 256] = {
     let mut table = [0u8; 256];
     let mut byte = 0;
     while byte < 256 {
@@ -21,6 +21,85 @@ static NAME: [u8; 256] = {
     }
     table
 };
+
+/// The tokens that are one byte which begins nothing else.
+static SINGLES: [Tok; SINGLE as usize] = [
+    Tok::LParen,
+    Tok::RParen,
+    Tok::LBrace,
+    Tok::RBrace,
+    Tok::LBracket,
+    Tok::RBracket,
+    Tok::Semicolon,
+    Tok::Comma,
+    Tok::Colon,
+    Tok::BitNot,
+    Tok::At,
+];
+
+/// Classes of bytes at the start of a token: below this an index of [`SINGLES`].
+const SINGLE: u8 = 11;
+const WORD: u8 = 12;
+/// May begin a blank or a comment.
+const BLANK: u8 = 13;
+const DOT: u8 = 14;
+const OTHER: u8 = 15;
+
+static CLASS: [u8; 256] = {
+    let mut table = [OTHER; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if NAME[byte] & 1 != 0 {
+            table[byte] = WORD;
+        } else if byte >= 0x80 {
+            table[byte] = BLANK;
+        }
+        byte += 1;
+    }
+    let blanks = b" \n\r\t\x0B\x0C/<-";
+    let mut at = 0;
+    while at < blanks.len() {
+        table[blanks[at] as usize] = BLANK;
+        at += 1;
+    }
+    table[b'.' as usize] = DOT;
+    let singles = b"(){}[];,:~@";
+    let mut at = 0;
+    while at < singles.len() {
+        table[singles[at] as usize] = at as u8;
+        at += 1;
+    }
+    table
+};
+
+/// The eight bytes at a place, the first of them lowest; None near the end.
+#[inline]
+pub(super) fn eight(src: &[u8], at: usize) -> Option<u64> {
+    src.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x80 * ONES;
+
+/// The high bit of the lowest byte that is this one, and perhaps bits above it; zero if none is.
+#[inline]
+pub(super) fn has(bytes: u64, byte: u8) -> u64 {
+    let other = bytes ^ u64::from(byte) * ONES;
+    other.wrapping_sub(ONES) & !other & HIGH
+}
+
+/// The high bit of every byte that does not continue a name.
+#[inline]
+fn no_name(bytes: u64) -> u64 {
+    let low = bytes & !HIGH;
+    // Each sum sets the high bit of the bytes from a bound on; none carries into the next byte.
+    let from = |text: u64, bound: u8| text + (0x80 - u64::from(bound)) * ONES;
+    let folded = low | 0x20 * ONES;
+    let letter = from(folded, b'a') & !from(folded, b'z' + 1);
+    let digit = from(low, b'0') & !from(low, b'9' + 1);
+    let is = |byte: u8| !from(low ^ u64::from(byte) * ONES, 1);
+    !(letter | digit | is(b'$') | is(b'_')) & HIGH | bytes & HIGH
+}
 
 /// Everything about the current token and the place after it; copied to look ahead.
 #[derive(Debug, Clone, Copy)]
@@ -121,11 +200,11 @@ pub(crate) fn code_units(text: &[u8]) -> Vec<u16> {
     units
 }
 
-fn is_start(point: u32) -> bool {
+pub(super) fn is_start(point: u32) -> bool {
     char::from_u32(point).is_some_and(|c| if c.is_ascii() { NAME[c as usize] & 1 != 0 } else { unicode_id_start::is_id_start(c) })
 }
 
-fn is_part(point: u32) -> bool {
+pub(super) fn is_part(point: u32) -> bool {
     char::from_u32(point).is_some_and(|c| {
         if c.is_ascii() { NAME[c as usize] & 2 != 0 } else { unicode_id_start::is_id_continue(c) || c == '\u{200C}' || c == '\u{200D}' }
     })
@@ -162,30 +241,55 @@ impl Parse<'_> {
         self.lex()
     }
 
+    // What is done for every token is kept apart from what is done for few: it needs no registers saved.
     fn lex(&mut self) -> R<()> {
         self.t.newline = false;
+        let class = CLASS[self.byte(self.pos) as usize];
+        if class == BLANK { self.lex_after_blank() } else { self.lex_class(class) }
+    }
+
+    #[inline(never)]
+    fn lex_after_blank(&mut self) -> R<()> {
+        // One blank between two tokens is what there is most often.
+        if self.src[self.pos] == b' ' {
+            self.pos += 1;
+            let class = CLASS[self.byte(self.pos) as usize];
+            if class != BLANK {
+                return self.lex_class(class);
+            }
+        }
         self.skip_blank()?;
+        self.lex_class(CLASS[self.byte(self.pos) as usize])
+    }
+
+    #[inline(always)]
+    fn lex_class(&mut self, class: u8) -> R<()> {
         self.t.start = self.pos as u32;
+        if class == WORD {
+            return self.word();
+        }
+        if class < SINGLE {
+            self.pos += 1;
+            self.t.end = self.pos as u32;
+            self.t.tok = SINGLES[class as usize];
+            return Ok(());
+        }
+        if class == DOT && NAME[self.byte(self.pos + 1) as usize] & 1 != 0 {
+            self.t.tok = self.take(1, Tok::Dot);
+            return Ok(());
+        }
+        self.lex_other()
+    }
+
+    /// A token that is neither a word nor one byte that begins nothing else.
+    #[inline(never)]
+    fn lex_other(&mut self) -> R<()> {
         let Some(&c) = self.src.get(self.pos) else {
             self.t.tok = Tok::End;
             self.t.end = self.pos as u32;
             return Ok(());
         };
-        if NAME[c as usize] & 1 != 0 {
-            return self.word();
-        }
         let tok = match c {
-            b'(' => self.take(1, Tok::LParen),
-            b')' => self.take(1, Tok::RParen),
-            b'{' => self.take(1, Tok::LBrace),
-            b'}' => self.take(1, Tok::RBrace),
-            b'[' => self.take(1, Tok::LBracket),
-            b']' => self.take(1, Tok::RBracket),
-            b';' => self.take(1, Tok::Semicolon),
-            b',' => self.take(1, Tok::Comma),
-            b':' => self.take(1, Tok::Colon),
-            b'~' => self.take(1, Tok::BitNot),
-            b'@' => self.take(1, Tok::At),
             b'0'..=b'9' => return self.number(),
             b'"' | b'\'' => return self.string(c),
             b'`' => {
@@ -296,32 +400,34 @@ impl Parse<'_> {
         tok
     }
 
-    /// Skips white space and comments; notes line ends.
-    #[inline]
+    /// Skips white space and comments; notes line ends. The byte at the position may begin either.
+    #[inline(never)]
     fn skip_blank(&mut self) -> R<()> {
         loop {
             let mut at = self.pos;
-            let mut newline = false;
             // Blanks and line ends, indentation in one go.
             let next = loop {
-                match self.src.get(at) {
-                    Some(b' ') => {
+                match self.byte(at) {
+                    b' ' => {
                         at += 1;
-                        while self.src.get(at..at + 8) == Some(b"        ") {
+                        while let Some(bytes) = eight(self.src, at) {
+                            let others = bytes ^ 0x2020_2020_2020_2020;
+                            if others != 0 {
+                                at += (others.trailing_zeros() / 8) as usize;
+                                break;
+                            }
                             at += 8;
                         }
                     }
-                    Some(b'\n' | b'\r') => {
-                        newline = true;
+                    b'\n' | b'\r' => {
+                        self.t.newline = true;
                         at += 1;
                     }
-                    Some(b'\t' | 0x0B | 0x0C) => at += 1,
-                    Some(&c) => break c,
-                    None => break 0,
+                    b'\t' | 0x0B | 0x0C => at += 1,
+                    c => break c,
                 }
             };
             self.pos = at;
-            self.t.newline |= newline;
             match next {
                 b'/' => match self.byte(self.pos + 1) {
                     b'/' => self.line_comment(),
@@ -359,36 +465,83 @@ impl Parse<'_> {
 
     fn block_comment(&mut self) -> R<()> {
         let start = self.pos;
-        let inside = &self.src[start + 2..];
-        let Some(length) = memchr::memmem::find(inside, b"*/") else {
-            return self.fail_at(start, "Invalid or unexpected token");
-        };
-        self.pos = start + 2 + length + 2;
+        // The slash is what comments hold least of.
+        let mut at = start + 3;
+        loop {
+            let rest = self.src.get(at..).unwrap_or_default();
+            let Some(skipped) = memchr::memchr(b'/', rest) else {
+                return self.fail_at(start, "Invalid or unexpected token");
+            };
+            at += skipped + 1;
+            if self.src[at - 2] == b'*' {
+                break;
+            }
+        }
+        self.pos = at;
         if !self.t.newline {
-            let inside = &inside[..length];
+            let inside = &self.src[start + 2..at - 2];
             self.t.newline =
                 memchr::memchr2(b'\n', b'\r', inside).is_some() || memchr::memchr_iter(0xE2, inside).any(|at| is_separator(inside, at));
         }
         Ok(())
     }
 
-    #[inline]
+    #[inline(never)]
     fn word(&mut self) -> R<()> {
         let start = self.pos;
+        let Some(first) = eight(self.src, start) else { return self.word_at_end(start) };
+        let others = no_name(first);
+        let atom = if others != 0 {
+            let bits = others.trailing_zeros() & !7;
+            let after = (first >> bits) as u8;
+            if after >= 0x80 || after == b'\\' {
+                return self.slow_word(start);
+            }
+            let length = (bits / 8) as usize;
+            self.pos = start + length;
+            self.tree.atoms.intern_short(first & ((1 << bits) - 1), length, &mut self.gauge, &mut self.probes)?
+        } else {
+            let mut at = start + 8;
+            loop {
+                let Some(next) = eight(self.src, at) else { return self.word_at_end(start) };
+                let others = no_name(next);
+                if others != 0 {
+                    at += (others.trailing_zeros() / 8) as usize;
+                    break;
+                }
+                at += 8;
+            }
+            return self.plain_word(start, at);
+        };
+        self.finish_word(atom);
+        Ok(())
+    }
+
+    /// A word among the last bytes of the text.
+    fn word_at_end(&mut self, start: usize) -> R<()> {
         let rest = &self.src[start..];
         let length = rest.iter().position(|&c| NAME[c as usize] & 2 == 0).unwrap_or(rest.len());
-        let at = start + length;
-        let c = self.byte(at);
-        if c == b'\\' || c >= 0x80 {
+        self.plain_word(start, start + length)
+    }
+
+    /// A word of any length that goes up to `end`, if what follows is not of it too.
+    fn plain_word(&mut self, start: usize, end: usize) -> R<()> {
+        let after = self.byte(end);
+        if after == b'\\' || after >= 0x80 {
             return self.slow_word(start);
         }
-        self.pos = at;
-        self.t.end = at as u32;
+        self.pos = end;
+        let atom = self.tree.atoms.intern(&self.src[start..end], &mut self.gauge, &mut self.probes)?;
+        self.finish_word(atom);
+        Ok(())
+    }
+
+    #[inline]
+    fn finish_word(&mut self, atom: u32) {
+        self.t.end = self.pos as u32;
         self.t.escaped = false;
-        let atom = self.tree.atoms.intern(&self.src[start..at], &mut self.gauge, &mut self.probes)?;
         self.t.value = atom;
         self.t.tok = if atom < RESERVED { WORDS[atom as usize] } else { Tok::Ident };
-        Ok(())
     }
 
     /// A name with escapes or characters beyond ASCII, or a private name (starting at its `#`).
@@ -463,7 +616,7 @@ impl Parse<'_> {
     }
 
     /// Working texts count while they are larger than ever before in this parse.
-    fn count_text(&mut self, length: usize) -> R<()> {
+    pub(super) fn count_text(&mut self, length: usize) -> R<()> {
         if length > self.cook_held {
             let more = (length - self.cook_held).next_multiple_of(1024);
             self.gauge.hold(more)?;
@@ -473,7 +626,7 @@ impl Parse<'_> {
     }
 
     /// What follows `\u`: four digits, or a code point in braces. Leaves the position behind it.
-    fn unicode_escape(&mut self) -> Option<u32> {
+    pub(super) fn unicode_escape(&mut self) -> Option<u32> {
         if self.byte(self.pos) == b'{' {
             let mut at = self.pos + 1;
             let mut point = 0u32;
@@ -495,476 +648,12 @@ impl Parse<'_> {
         Some(value)
     }
 
-    fn hex_digits(&self, count: usize) -> Option<u32> {
+    pub(super) fn hex_digits(&self, count: usize) -> Option<u32> {
         let mut value = 0;
         for n in 0..count {
             value = value * 16 + (self.byte(self.pos + n) as char).to_digit(16)?;
         }
         Some(value)
-    }
-
-    fn number(&mut self) -> R<()> {
-        let start = self.pos;
-        self.t.octal = false;
-        self.t.tok = Tok::Number;
-        let first = self.byte(start);
-        if first == b'0' {
-            let radix = match self.byte(start + 1) {
-                b'x' | b'X' => 16,
-                b'o' | b'O' => 8,
-                b'b' | b'B' => 2,
-                _ => 0,
-            };
-            if radix != 0 {
-                self.pos += 2;
-                let digits = self.pos;
-                self.digits(radix)?;
-                if self.pos == digits {
-                    return self.fail_at(digits, "Invalid or unexpected token");
-                }
-                if self.byte(self.pos) == b'n' {
-                    return self.finish_bigint(start);
-                }
-                self.t.number = radix_value(&self.src[digits..self.pos], radix);
-                return self.finish_number();
-            }
-            let second = self.byte(start + 1);
-            if second.is_ascii_digit() {
-                // Legacy octal, or decimal with a leading zero when an 8 or 9 occurs.
-                let mut at = start;
-                let mut octal = true;
-                while self.byte(at).is_ascii_digit() {
-                    octal &= self.byte(at) < b'8';
-                    at += 1;
-                }
-                self.t.octal = true;
-                if self.ctx & ctx::STRICT != 0 {
-                    let message = if octal {
-                        "Octal literals are not allowed in strict mode."
-                    } else {
-                        "Decimals with leading zeros are not allowed in strict mode."
-                    };
-                    return self.fail_at(start, message);
-                }
-                if octal {
-                    self.pos = at;
-                    self.t.number = radix_value(&self.src[start..at], 8);
-                    if self.byte(at) == b'_' {
-                        return self.fail_at(at, "Numeric separator can not be used after leading 0");
-                    }
-                    return self.finish_number();
-                }
-                if self.byte(at) == b'_' {
-                    return self.fail_at(at, "Numeric separator can not be used after leading 0");
-                }
-            } else if second == b'_' {
-                return self.fail_at(start + 1, "Numeric separator can not be used after leading 0");
-            }
-        }
-        // Small whole numbers are by far the most common.
-        let mut at = start;
-        let mut small = 0u64;
-        while self.byte(at).is_ascii_digit() && at - start < 15 {
-            small = small * 10 + u64::from(self.byte(at) - b'0');
-            at += 1;
-        }
-        if at > start && !matches!(self.byte(at), b'0'..=b'9' | b'.' | b'e' | b'E' | b'_' | b'n') {
-            self.pos = at;
-            self.t.number = small as f64;
-            return self.finish_number();
-        }
-        self.digits(10)?;
-        if self.byte(self.pos) == b'n' && !self.t.octal {
-            return self.finish_bigint(start);
-        }
-        if self.byte(self.pos) == b'.' {
-            self.pos += 1;
-            if self.byte(self.pos) == b'_' {
-                return self.fail_at(self.pos, "Numeric separators are not allowed here");
-            }
-            self.digits(10)?;
-        }
-        if matches!(self.byte(self.pos), b'e' | b'E') {
-            self.pos += 1;
-            if matches!(self.byte(self.pos), b'+' | b'-') {
-                self.pos += 1;
-            }
-            let digits = self.pos;
-            if self.byte(digits) == b'_' {
-                return self.fail_at(digits, "Numeric separators are not allowed here");
-            }
-            self.digits(10)?;
-            if self.pos == digits {
-                return self.fail_at(start, "Invalid or unexpected token");
-            }
-        }
-        let text = &self.src[start..self.pos];
-        let mut clean = std::mem::take(&mut self.work.cook);
-        clean.clear();
-        clean.extend(text.iter().copied().filter(|&b| b != b'_'));
-        let counted = self.count_text(clean.len());
-        self.t.number = std::str::from_utf8(&clean).ok().and_then(|t| t.parse().ok()).unwrap_or(f64::NAN);
-        self.work.cook = clean;
-        counted?;
-        self.finish_number()
-    }
-
-    /// Digits with single underscores between them.
-    fn digits(&mut self, radix: u32) -> R<()> {
-        let start = self.pos;
-        loop {
-            let c = self.byte(self.pos);
-            if (c as char).is_digit(radix) {
-                self.pos += 1;
-            } else if c == b'_' {
-                if self.pos == start {
-                    return self.fail_at(self.pos, "Numeric separators are not allowed here");
-                }
-                let after = self.byte(self.pos + 1);
-                if after == b'_' {
-                    return self.fail_at(self.pos + 1, "Only one underscore is allowed as numeric separator");
-                }
-                if !(after as char).is_digit(radix) {
-                    return self.fail_at(self.pos + 1, "Numeric separators are not allowed at the end of numeric literals");
-                }
-                self.pos += 1;
-            } else {
-                return Ok(());
-            }
-        }
-    }
-
-    fn finish_bigint(&mut self, start: usize) -> R<()> {
-        let mut clean = std::mem::take(&mut self.work.cook);
-        clean.clear();
-        clean.extend(self.src[start..self.pos].iter().copied().filter(|&b| b != b'_'));
-        let atom = self.count_text(clean.len()).and_then(|()| self.tree.atoms.intern(&clean, &mut self.gauge, &mut self.probes));
-        self.work.cook = clean;
-        self.t.value = atom?;
-        self.pos += 1;
-        self.t.tok = Tok::BigInt;
-        self.finish_number()
-    }
-
-    fn finish_number(&mut self) -> R<()> {
-        self.t.end = self.pos as u32;
-        if let Some(&c) = self.src.get(self.pos) {
-            let bad = if c < 0x80 { NAME[c as usize] != 0 || c == b'\\' } else { is_start(decode(self.src, self.pos).0) };
-            if bad {
-                return self.fail_at(self.pos, "Invalid or unexpected token");
-            }
-        }
-        Ok(())
-    }
-
-    fn string(&mut self, quote: u8) -> R<()> {
-        let start = self.pos + 1;
-        let mut at = start;
-        self.t.tok = Tok::String;
-        self.t.octal = false;
-        loop {
-            match self.src.get(at) {
-                Some(&c) if c == quote => break,
-                Some(b'\\') => return self.cooked_string(quote, at),
-                None | Some(b'\n' | b'\r') => return self.fail_at(start - 1, "Invalid or unexpected token"),
-                Some(_) => at += 1,
-            }
-        }
-        self.pos = at + 1;
-        self.t.end = self.pos as u32;
-        self.t.escaped = false;
-        self.t.value = self.tree.atoms.intern(&self.src[start..at], &mut self.gauge, &mut self.probes)?;
-        Ok(())
-    }
-
-    fn cooked_string(&mut self, quote: u8, escape: usize) -> R<()> {
-        let start = self.pos + 1;
-        let mut text = std::mem::take(&mut self.work.cook);
-        text.clear();
-        text.extend_from_slice(&self.src[start..escape]);
-        self.pos = escape;
-        let result = self.cook_until(quote, start - 1, &mut text);
-        let atom = result.and_then(|()| {
-            self.count_text(text.len())?;
-            self.tree.atoms.intern(&text, &mut self.gauge, &mut self.probes)
-        });
-        self.work.cook = text;
-        self.t.value = atom?;
-        self.t.end = self.pos as u32;
-        self.t.escaped = true;
-        Ok(())
-    }
-
-    fn cook_until(&mut self, quote: u8, start: usize, text: &mut Vec<u8>) -> R<()> {
-        loop {
-            match self.src.get(self.pos) {
-                Some(&c) if c == quote => {
-                    self.pos += 1;
-                    return Ok(());
-                }
-                Some(b'\\') => {
-                    let at = self.pos;
-                    self.pos += 1;
-                    if let Err(message) = self.escape(text, false) {
-                        return self.fail_at(at, message);
-                    }
-                }
-                None | Some(b'\n' | b'\r') => return self.fail_at(start, "Invalid or unexpected token"),
-                Some(&c) => {
-                    // A low surrogate after an escaped high one joins it, as the escape would.
-                    if c == 0xED {
-                        let (point, length) = decode(self.src, self.pos);
-                        encode(text, point);
-                        self.pos += length;
-                    } else {
-                        text.push(c);
-                        self.pos += 1;
-                    }
-                }
-            }
-        }
-    }
-
-    /// One escape after its backslash. In templates octal escapes are errors.
-    fn escape(&mut self, text: &mut Vec<u8>, template: bool) -> Result<(), &'static str> {
-        let Some(&c) = self.src.get(self.pos) else {
-            return Err("Invalid or unexpected token");
-        };
-        self.pos += 1;
-        let byte = match c {
-            b'n' => b'\n',
-            b't' => b'\t',
-            b'r' => b'\r',
-            b'b' => 8,
-            b'f' => 12,
-            b'v' => 11,
-            b'\r' => {
-                if self.byte(self.pos) == b'\n' {
-                    self.pos += 1;
-                }
-                return Ok(());
-            }
-            b'\n' => return Ok(()),
-            b'x' => {
-                let Some(value) = self.hex_digits(2) else {
-                    return Err("Invalid hexadecimal escape sequence");
-                };
-                self.pos += 2;
-                encode(text, value);
-                return Ok(());
-            }
-            b'u' => {
-                let braced = self.byte(self.pos) == b'{';
-                return match self.unicode_escape() {
-                    Some(point) => {
-                        encode(text, point);
-                        Ok(())
-                    }
-                    None if braced => Err("Undefined Unicode code-point"),
-                    None => Err("Invalid Unicode escape sequence"),
-                };
-            }
-            b'0'..=b'9' => {
-                if c == b'0' && !self.byte(self.pos).is_ascii_digit() {
-                    text.push(0);
-                    return Ok(());
-                }
-                if template {
-                    return Err("Octal escape sequences are not allowed in template strings");
-                }
-                if self.ctx & ctx::STRICT != 0 {
-                    return Err(if c >= b'8' {
-                        "\\8 and \\9 are not allowed in strict mode."
-                    } else {
-                        "Octal escape sequences are not allowed in strict mode."
-                    });
-                }
-                self.t.octal = true;
-                if c >= b'8' {
-                    c
-                } else {
-                    let mut value = u32::from(c - b'0');
-                    let limit = if c <= b'3' { 2 } else { 1 };
-                    for _ in 0..limit {
-                        let digit = self.byte(self.pos);
-                        if !(b'0'..=b'7').contains(&digit) {
-                            break;
-                        }
-                        value = value * 8 + u32::from(digit - b'0');
-                        self.pos += 1;
-                    }
-                    encode(text, value);
-                    return Ok(());
-                }
-            }
-            0x80.. => {
-                self.pos -= 1;
-                let (point, length) = decode(self.src, self.pos);
-                self.pos += length;
-                if point != 0x2028 && point != 0x2029 {
-                    encode(text, point);
-                }
-                return Ok(());
-            }
-            other => other,
-        };
-        text.push(byte);
-        Ok(())
-    }
-
-    /// The part of a template that begins at the position (after `` ` `` or the `}` of a substitution).
-    pub(crate) fn template_chunk(&mut self) -> R<()> {
-        let start = self.pos;
-        let mut at = start;
-        self.t.tok = Tok::Template;
-        loop {
-            match self.src.get(at) {
-                Some(b'`') => {
-                    self.t.tail = true;
-                    break;
-                }
-                Some(b'$') if self.byte(at + 1) == b'{' => {
-                    self.t.tail = false;
-                    break;
-                }
-                Some(b'\\' | b'\r') => return self.cooked_chunk(at),
-                None => return self.fail_at(self.src.len(), "Unterminated template literal"),
-                Some(_) => at += 1,
-            }
-        }
-        self.pos = at + if self.t.tail { 1 } else { 2 };
-        self.t.end = self.pos as u32;
-        self.t.value = self.tree.atoms.intern(&self.src[start..at], &mut self.gauge, &mut self.probes)?;
-        self.t.raw = self.t.value;
-        Ok(())
-    }
-
-    fn cooked_chunk(&mut self, special: usize) -> R<()> {
-        let start = self.pos;
-        let mut text = std::mem::take(&mut self.work.cook);
-        let mut raw = std::mem::take(&mut self.work.raw);
-        text.clear();
-        raw.clear();
-        text.extend_from_slice(&self.src[start..special]);
-        raw.extend_from_slice(&self.src[start..special]);
-        self.pos = special;
-        let result = self.cook_chunk(&mut text, &mut raw).and_then(|valid| {
-            self.count_text(text.len() + raw.len())?;
-            self.t.raw = self.tree.atoms.intern(&raw, &mut self.gauge, &mut self.probes)?;
-            self.t.value = if valid { self.tree.atoms.intern(&text, &mut self.gauge, &mut self.probes)? } else { NONE };
-            self.t.end = self.pos as u32;
-            Ok(())
-        });
-        self.work.cook = text;
-        self.work.raw = raw;
-        result
-    }
-
-    /// Whether all escapes were valid; where the first was not is remembered.
-    fn cook_chunk(&mut self, text: &mut Vec<u8>, raw: &mut Vec<u8>) -> R<bool> {
-        let mut valid = true;
-        loop {
-            match self.src.get(self.pos) {
-                Some(b'`') => {
-                    self.pos += 1;
-                    self.t.tail = true;
-                    return Ok(valid);
-                }
-                Some(b'$') if self.byte(self.pos + 1) == b'{' => {
-                    self.pos += 2;
-                    self.t.tail = false;
-                    return Ok(valid);
-                }
-                Some(b'\\') => {
-                    let at = self.pos;
-                    self.pos += 1;
-                    if let Err(message) = self.escape(text, true) {
-                        if valid {
-                            self.template_error = (at, message);
-                        }
-                        valid = false;
-                        // Whatever follows is raw text, except that a backslash hides one character.
-                        self.pos = (at + 2).min(self.src.len());
-                    }
-                    push_raw(raw, &self.src[at..self.pos]);
-                }
-                Some(b'\r') => {
-                    self.pos += 1;
-                    if self.byte(self.pos) == b'\n' {
-                        self.pos += 1;
-                    }
-                    text.push(b'\n');
-                    raw.push(b'\n');
-                }
-                Some(&c) => {
-                    text.push(c);
-                    raw.push(c);
-                    self.pos += 1;
-                }
-                None => return self.fail_at(self.src.len(), "Unterminated template literal"),
-            }
-        }
-    }
-
-    /// Reads the regular expression that begins at the current `/` or `/=`; gives pattern and flags.
-    pub(crate) fn regexp(&mut self) -> R<(u32, u32)> {
-        let start = self.t.start as usize;
-        let mut at = start + 1;
-        let mut class = false;
-        loop {
-            match self.src.get(at) {
-                None | Some(b'\n' | b'\r') => return self.fail_at(start, "Invalid regular expression: missing /"),
-                Some(0xE2) if matches!(decode(self.src, at).0, 0x2028 | 0x2029) => {
-                    return self.fail_at(start, "Invalid regular expression: missing /");
-                }
-                Some(b'/') if !class => break,
-                Some(b'[') => class = true,
-                Some(b']') => class = false,
-                Some(b'\\') => {
-                    at += 1;
-                    if matches!(self.byte(at), b'\n' | b'\r') || self.src.get(at).is_none() {
-                        return self.fail_at(start, "Invalid regular expression: missing /");
-                    }
-                    if matches!(decode(self.src, at).0, 0x2028 | 0x2029) {
-                        return self.fail_at(start, "Invalid regular expression: missing /");
-                    }
-                }
-                Some(_) => {}
-            }
-            at += 1;
-        }
-        let pattern = start + 1..at;
-        let flags = at + 1;
-        at = flags;
-        let mut seen = 0u32;
-        while let Some(&c) = self.src.get(at) {
-            if NAME[c as usize] & 2 != 0 {
-                let Some(bit) = b"dgimsuvy".iter().position(|&f| f == c) else {
-                    return self.fail_at(flags, "Invalid regular expression flags");
-                };
-                if seen & 1 << bit != 0 {
-                    return self.fail_at(flags, "Invalid regular expression flags");
-                }
-                seen |= 1 << bit;
-                at += 1;
-            } else if c == b'\\' || c >= 0x80 && is_part(decode(self.src, at).0) {
-                return self.fail_at(flags, "Invalid regular expression flags");
-            } else {
-                break;
-            }
-        }
-        if seen & (1 << 5) != 0 && seen & (1 << 6) != 0 {
-            return self.fail_at(flags, "Invalid regular expression flags");
-        }
-        self.pos = at;
-        self.t.end = at as u32;
-        let source = &self.src[pattern];
-        if let Err(message) = super::check_pattern(source, &self.src[flags..at], &mut self.gauge)? {
-            return self.fail_text(start, message);
-        }
-        let pattern = self.tree.atoms.intern(source, &mut self.gauge, &mut self.probes)?;
-        let flags = self.tree.atoms.intern(&self.src[flags..at], &mut self.gauge, &mut self.probes)?;
-        Ok((pattern, flags))
     }
 
     /// Splits the first character off a token that TypeScript reads as several (`>>`, `>=`, `?.`).
@@ -1003,55 +692,9 @@ impl Parse<'_> {
     }
 }
 
-fn push_raw(raw: &mut Vec<u8>, text: &[u8]) {
-    let mut rest = text.iter().copied().peekable();
-    while let Some(c) = rest.next() {
-        if c == b'\r' {
-            raw.push(b'\n');
-            if rest.peek() == Some(&b'\n') {
-                rest.next();
-            }
-        } else {
-            raw.push(c);
-        }
-    }
-}
-
-/// The value of digits in a radix that is a power of two, correctly rounded.
-fn radix_value(digits: &[u8], radix: u32) -> f64 {
-    let bits = radix.trailing_zeros();
-    let mut mantissa = 0u64;
-    let mut dropped = 0u32;
-    let mut sticky = false;
-    for &c in digits {
-        let Some(digit) = (c as char).to_digit(radix) else { continue };
-        for n in (0..bits).rev() {
-            let bit = u64::from(digit >> n & 1);
-            if mantissa >> 62 != 0 {
-                dropped = dropped.saturating_add(1);
-                sticky |= bit != 0;
-            } else {
-                mantissa = mantissa << 1 | bit;
-            }
-        }
-    }
-    // 63 bits and a sticky bit round to 53 as the exact value would.
-    let value = (mantissa | u64::from(sticky)) as f64;
-    if dropped > 1100 { f64::INFINITY } else { value * 2f64.powi(dropped as i32) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn radix_values_round_to_even() {
-        assert_eq!(radix_value(b"ff", 16), 255.0);
-        assert_eq!(radix_value(b"20000000000001", 16), 9007199254740993u64 as f64);
-        assert_eq!(radix_value(b"200000000000010", 16), 144115188075855888.0);
-        assert_eq!(radix_value(b"2000000000000180000000000000001", 16), 2f64.powi(121) + 2f64.powi(69));
-        assert_eq!(radix_value(&[b'f'; 400], 16), f64::INFINITY);
-    }
 
     #[test]
     fn surrogate_pairs_join() {

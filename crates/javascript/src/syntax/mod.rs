@@ -11,9 +11,11 @@ mod class;
 mod expression;
 mod function;
 mod lexer;
+mod literal;
 mod module;
 mod parse;
 mod pattern;
+mod primary;
 mod resolve;
 mod scope;
 mod statement;
@@ -130,7 +132,7 @@ fn check_pattern(pattern: &[u8], flags: &[u8], gauge: &mut Gauge<'_>) -> R<Resul
     }
 }
 
-/// A reader of source text that keeps its buffers from one text to the next.
+/// A reader of source text that keeps its buffers from one text to the next, as large as the largest wanted them.
 #[derive(Debug, Default)]
 pub struct Parser {
     tree: Tree,
@@ -234,6 +236,7 @@ impl Parse<'_> {
         // The free room of every table, once for all.
         self.gauge.hold(FREE_ITEMS * 256 + 2048)?;
         self.gauge.charge(1 + self.src.len() as u64 / 16)?;
+        self.tree.atoms.expect(self.src.len(), &mut self.gauge)?;
         if self.src.starts_with(b"#!") {
             self.line_comment();
         }

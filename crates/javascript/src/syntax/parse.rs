@@ -69,7 +69,7 @@ pub(crate) mod event {
     pub(crate) const ENTER: u32 = 1 << 30;
     /// The innermost scope ends.
     pub(crate) const EXIT: u32 = 2 << 30;
-    /// Becomes the beginning of an arrow function's scope if one turns out to begin here.
+    /// Nothing, unless it becomes the beginning of an arrow function's scope because one turns out to begin here.
     pub(crate) const PERHAPS: u32 = 3 << 30;
     pub(crate) const MASK: u32 = 3 << 30;
 }
@@ -324,33 +324,33 @@ impl Parse<'_> {
         self.ctx & flags != 0
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn node(&mut self, kind: Kind, start: u32, a: u32, b: u32) -> R<NodeId> {
         self.tree.nodes.push(Node { kind, flags: 0, small: 0, start, a, b }, &mut self.gauge)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn node_with(&mut self, kind: Kind, start: u32, flags: u8, small: u16, a: u32, b: u32) -> R<NodeId> {
         self.tree.nodes.push(Node { kind, flags, small, start, a, b }, &mut self.gauge)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn at(&self, id: NodeId) -> Node {
         self.tree.nodes[id as usize]
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn at_mut(&mut self, id: NodeId) -> &mut Node {
         &mut self.tree.nodes[id as usize]
     }
 
     /// Beginning of a list: elements are pushed with `item`, `list` closes it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn mark(&self) -> usize {
         self.work.scratch.len()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn item(&mut self, item: u32) -> R<()> {
         self.work.scratch.push(item, &mut self.gauge)?;
         Ok(())
@@ -373,12 +373,12 @@ impl Parse<'_> {
     }
 
     /// Notes that `node` names something that is resolved after the parse.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn refer(&mut self, node: NodeId) -> R<()> {
         self.event(event::REFERENCE, node)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn event(&mut self, kind: u32, index: u32) -> R<()> {
         self.work.events.push(kind | index & !event::MASK, &mut self.gauge)?;
         Ok(())

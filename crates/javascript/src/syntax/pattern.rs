@@ -20,7 +20,14 @@ const INVALID_TARGET: &str = "Invalid destructuring assignment target";
 
 impl Parse<'_> {
     /// Whether `name` may be bound here; what only strict code forbids is noted for later.
+    #[inline]
     pub(crate) fn check_bound_name(&mut self, name: Atom, start: u32) -> R<()> {
+        // The names with rules of their own are the first ones.
+        if name > known::EVAL { Ok(()) } else { self.check_special_name(name, start) }
+    }
+
+    #[cold]
+    fn check_special_name(&mut self, name: Atom, start: u32) -> R<()> {
         if (known::LET..known::AWAIT).contains(&name) || name == known::EVAL || name == known::ARGUMENTS {
             if name == known::YIELD && self.has(ctx::YIELD) {
                 return self.fail(start, "Unexpected identifier 'yield'");

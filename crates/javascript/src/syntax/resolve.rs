@@ -41,7 +41,19 @@ impl Parse<'_> {
             let entry = self.work.events[index];
             let value = entry & !event::MASK;
             match entry & event::MASK {
-                event::REFERENCE => self.resolve_one(value, dynamic.last().copied(), options)?,
+                event::REFERENCE => {
+                    let node = self.at(value);
+                    if node.kind != Kind::Identifier || node.a == known::ARGUMENTS || !dynamic.is_empty() {
+                        self.resolve_one(value, dynamic.last().copied(), options)?;
+                        continue;
+                    }
+                    // By far the most common: a plain name that only its text says the meaning of.
+                    let binding = self.work.heads.get(node.a as usize).copied().unwrap_or(NONE);
+                    if binding != NONE {
+                        self.at_mut(value).b = binding;
+                        self.use_binding(binding, value, node.start, node.flags & flag::WRITE != 0);
+                    }
+                }
                 event::ENTER => {
                     let position = self.work.open_scopes.push(value, &mut self.gauge)?;
                     let scope = self.tree.scopes[value as usize];
@@ -63,7 +75,8 @@ impl Parse<'_> {
                     if scope.kind == ScopeKind::With || scope.flags & scope_flag::EVAL_DECLARES != 0 {
                         dynamic.push(position);
                     }
-                    self.show_bindings(value);
+                    let home = self.tree.scopes[value as usize].function;
+                    self.show_bindings(scope.first, home);
                 }
                 event::EXIT => {
                     let Some(id) = self.work.open_scopes.pop() else { continue };
@@ -91,15 +104,15 @@ impl Parse<'_> {
         self.tree.scopes[scope as usize].function
     }
 
-    fn show_bindings(&mut self, scope: ScopeId) {
-        let mut id = self.tree.scopes[scope as usize].first;
+    fn show_bindings(&mut self, first: BindingId, home: FunctionId) {
+        let mut id = first;
         while id != NONE {
-            let name = self.tree.bindings[id as usize].name as usize;
-            if let Some(head) = self.work.heads.get_mut(name) {
-                let outer = std::mem::replace(head, id);
-                self.tree.bindings[id as usize].shadowed = outer;
+            let binding = &mut self.tree.bindings[id as usize];
+            binding.home = home;
+            if let Some(head) = self.work.heads.get_mut(binding.name as usize) {
+                binding.shadowed = std::mem::replace(head, id);
             }
-            id = self.tree.bindings[id as usize].next;
+            id = binding.next;
         }
     }
 
@@ -188,7 +201,7 @@ impl Parse<'_> {
                     return self.fail_text(node.start as usize, message);
                 }
                 self.at_mut(id).b = binding;
-                self.use_binding(binding, id, false);
+                self.use_binding(binding, id, node.start, false);
                 Ok(())
             }
             Kind::This => self.resolve_own(id, Own::This),
@@ -234,7 +247,7 @@ impl Parse<'_> {
             }
         }
         self.at_mut(id).b = binding;
-        self.use_binding(binding, id, node.flags & flag::WRITE != 0);
+        self.use_binding(binding, id, node.start, node.flags & flag::WRITE != 0);
         Ok(())
     }
 
@@ -284,27 +297,26 @@ impl Parse<'_> {
         self.work.open_functions.last().copied().unwrap_or(0)
     }
 
-    /// Marks a binding as used here: captured if by another function, checked if perhaps too early.
-    fn use_binding(&mut self, binding: BindingId, id: NodeId, write: bool) {
+    /// Marks a binding as used by the node `id` at `start`: captured if by another function, checked if perhaps too early.
+    #[inline]
+    fn use_binding(&mut self, binding: BindingId, id: NodeId, start: u32, write: bool) {
         let current = self.current();
-        let node = self.at(id);
-        let info = self.tree.bindings[binding as usize];
-        let home = self.tree.scopes[info.scope as usize].function;
-        let mut flags = binding_flag::USED;
-        if write {
-            flags |= binding_flag::ASSIGNED;
-        }
+        let info = &mut self.tree.bindings[binding as usize];
+        info.flags |= if write { binding_flag::USED | binding_flag::ASSIGNED } else { binding_flag::USED };
+        let (home, kind, scope, initialised) = (info.home, info.kind, info.scope, info.initialised);
         let mut hoisted = false;
         if home != current {
-            flags |= binding_flag::CAPTURED;
+            info.flags |= binding_flag::CAPTURED;
+            self.tree.functions[home as usize].flags |= function_flag::HAS_CAPTURED;
             let mut function = current;
             while function != home && function != NONE {
-                hoisted |= self.tree.functions[function as usize].flags & function_flag::DECLARATION != 0;
-                function = self.tree.functions[function as usize].parent;
+                let inner = &self.tree.functions[function as usize];
+                hoisted |= inner.flags & function_flag::DECLARATION != 0;
+                function = inner.parent;
             }
         }
         let timed = matches!(
-            info.kind,
+            kind,
             BindingKind::Let
                 | BindingKind::Const
                 | BindingKind::Class
@@ -312,19 +324,14 @@ impl Parse<'_> {
                 | BindingKind::Parameter
                 | BindingKind::CatchParameter
         );
-        let switched = self.tree.scopes[info.scope as usize].kind == ScopeKind::Switch;
+        // Never initialised is the largest offset there is.
         if timed
-            && (node.start < info.initialised
-                || info.initialised == NONE
-                || hoisted && info.initialised > 0 && info.kind != BindingKind::Parameter
-                || switched)
+            && (start < initialised
+                || hoisted && initialised > 0 && kind != BindingKind::Parameter
+                || self.tree.scopes[scope as usize].kind == ScopeKind::Switch)
         {
             self.at_mut(id).flags |= flag::TDZ;
-            flags |= binding_flag::NEEDS_TDZ;
-        }
-        self.tree.bindings[binding as usize].flags |= flags;
-        if home != current {
-            self.tree.functions[home as usize].flags |= function_flag::HAS_CAPTURED;
+            self.tree.bindings[binding as usize].flags |= binding_flag::NEEDS_TDZ;
         }
     }
 

@@ -9,6 +9,7 @@ impl Parse<'_> {
     /// Opens a scope and makes it current. `at` is the log entry to turn into its beginning, or NONE.
     pub(crate) fn open_scope(&mut self, kind: ScopeKind, start: u32, at: u32) -> R<ScopeId> {
         let depth = if self.scope == NONE { 0 } else { self.tree.scopes[self.scope as usize].depth + 1 };
+        let entered = if at == NONE { self.work.events.len() as u32 } else { at };
         let scope = Scope {
             kind,
             flags: 0,
@@ -19,6 +20,7 @@ impl Parse<'_> {
             start,
             depth,
             hoist_mark: self.work.hoists.len() as u32,
+            entered,
         };
         let id = self.tree.scopes.push(scope, &mut self.gauge)?;
         if at == NONE {
@@ -37,6 +39,13 @@ impl Parse<'_> {
         if scope.hoist_mark < self.work.hoists.len() as u32 {
             self.hoist_functions(id)?;
         }
+        if scope.kind == ScopeKind::Block && scope.last == NONE && id as usize + 1 == self.tree.scopes.len() {
+            // Nothing is declared in it or in a scope inside it: as if it had never been opened.
+            self.work.events[scope.entered as usize] = event::PERHAPS;
+            self.tree.scopes.pop();
+            self.scope = scope.parent;
+            return Ok(());
+        }
         let mut next = scope.first;
         if id == self.var_scope {
             next = self.tree.scopes[id as usize].first;
@@ -53,7 +62,7 @@ impl Parse<'_> {
 
     /// The scope id if anything is declared in it, else NONE: nothing happens at run time then.
     pub(crate) fn scope_if_used(&self, id: ScopeId) -> ScopeId {
-        if self.tree.scopes[id as usize].first == NONE { NONE } else { id }
+        if self.tree.scopes.get(id as usize).is_none_or(|scope| scope.first == NONE) { NONE } else { id }
     }
 
     fn head(&self, name: Atom) -> BindingId {
@@ -63,9 +72,7 @@ impl Parse<'_> {
     /// Adds a binding without looking for conflicts.
     fn add(&mut self, name: Atom, kind: BindingKind, scope: ScopeId, start: u32, node: NodeId) -> R<BindingId> {
         let id = self.append_binding(name, kind, scope, start, node)?;
-        while self.work.heads.len() <= name as usize {
-            self.work.heads.push(NONE, &mut self.gauge)?;
-        }
+        self.work.heads.fill_to(name as usize + 1, NONE, &mut self.gauge)?;
         // Bindings of one name lie innermost first; a `var` may belong below a catch parameter.
         let depth = self.tree.scopes[scope as usize].depth;
         let mut above = NONE;
@@ -89,8 +96,20 @@ impl Parse<'_> {
 
     /// Appends a binding to its scope's list only.
     pub(crate) fn append_binding(&mut self, name: Atom, kind: BindingKind, scope: ScopeId, start: u32, node: NodeId) -> R<BindingId> {
-        let binding =
-            Binding { name, kind, flags: 0, accessors: 0, scope, next: NONE, start, initialised: 0, node, shadowed: NONE, last_var: start };
+        let binding = Binding {
+            name,
+            kind,
+            flags: 0,
+            accessors: 0,
+            scope,
+            next: NONE,
+            start,
+            initialised: 0,
+            node,
+            shadowed: NONE,
+            last_var: start,
+            home: 0,
+        };
         let id = self.tree.bindings.push(binding, &mut self.gauge)?;
         let last = self.tree.scopes[scope as usize].last;
         if last == NONE {

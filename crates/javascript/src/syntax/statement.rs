@@ -65,6 +65,16 @@ impl Parse<'_> {
 
     /// `let` begins a declaration when a binding follows.
     fn let_declares(&mut self) -> R<bool> {
+        // No reserved word begins with a capital letter, and none is a single one.
+        if self.byte(self.pos) == b' ' && matches!(self.byte(self.pos + 1), b'A'..=b'Z' | b'{' | b'[') {
+            return Ok(true);
+        }
+        if self.byte(self.pos) == b' '
+            && self.byte(self.pos + 1).is_ascii_lowercase()
+            && matches!(self.byte(self.pos + 2), b' ' | b'=' | b',')
+        {
+            return Ok(true);
+        }
         Ok(matches!(self.peek()?.tok, Tok::Ident | Tok::LBracket | Tok::LBrace | Tok::EscapedWord))
     }
 
@@ -266,9 +276,13 @@ impl Parse<'_> {
 
     /// Whether the current name is followed by a colon. The text is looked at before a token is read.
     fn labelled_ahead(&mut self) -> R<bool> {
-        match self.byte(self.pos) {
+        let mut at = self.pos;
+        while self.byte(at) == b' ' {
+            at += 1;
+        }
+        match self.byte(at) {
             b':' => Ok(true),
-            b' ' | b'\t' | b'\n' | b'\r' | b'/' => Ok(self.peek()?.tok == Tok::Colon),
+            b'\t' | b'\n' | b'\r' | b'/' => Ok(self.peek()?.tok == Tok::Colon),
             0x80.. | 0x0B | 0x0C => Ok(self.peek()?.tok == Tok::Colon),
             _ => Ok(false),
         }

@@ -166,6 +166,12 @@ impl Tok {
         self as u8 >= Tok::PlusAssign as u8
     }
 
+    /// Can no expression go on with it?
+    #[inline]
+    pub(crate) fn ends_expression(self) -> bool {
+        matches!(self, Tok::End | Tok::RBrace | Tok::RParen | Tok::RBracket | Tok::Semicolon | Tok::Comma | Tok::Colon)
+    }
+
     /// Precedence of a binary operator, zero for anything else. `**` is handled apart.
     #[inline]
     pub(crate) fn precedence(self) -> u8 {

@@ -438,6 +438,8 @@ pub struct Scope {
     pub start: u32,
     pub(crate) depth: u32,
     pub(crate) hoist_mark: u32,
+    /// Its entry in the log from which names are resolved.
+    pub(crate) entered: u32,
 }
 
 /// How a binding came about.
@@ -521,7 +523,10 @@ pub struct Binding {
     /// Of a function binding: the last `FunctionDeclaration` node; of a parameter: its position.
     pub node: NodeId,
     pub(crate) shadowed: BindingId,
+    /// While the text is read: the byte offset of the last `var` of this name.
     pub(crate) last_var: u32,
+    /// The function whose frame holds it, once names are resolved.
+    pub(crate) home: FunctionId,
 }
 
 /// Flags of a function.
