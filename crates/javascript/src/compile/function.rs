@@ -56,7 +56,7 @@ impl Compiler<'_> {
             spill: NONE,
             spilled: 0,
             last_position: NONE,
-            kept: 0,
+            kept: u32::from(frame::ARGUMENTS),
             in_parameters: false,
             loops: 0,
         };
