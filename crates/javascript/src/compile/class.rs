@@ -1,6 +1,6 @@
 //! Classes.
 
-use super::expression::method_kind;
+use super::composite::method_kind;
 use super::{C, Compiler, Reg, Source};
 use crate::bytecode::{Op, frame};
 use crate::syntax::atoms::Atom;

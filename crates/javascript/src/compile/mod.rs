@@ -7,20 +7,27 @@
 mod assign;
 mod call;
 mod class;
+mod composite;
+mod condition;
 mod control;
 mod emit;
 mod expression;
 mod function;
 mod names;
+mod own;
 mod pattern;
 mod statement;
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use crate::bytecode::{self, Text, Unit, VariableKind};
 use crate::syntax::tree::{BindingId, ClassId, FunctionId, NONE, ScopeId};
 use crate::syntax::{Budget, Diagnostic, Fault, Goal, Options, Parser, Tree};
+
+/// A table by numbers that count up from zero, so that nobody can choose them to collide.
+type Numbered<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
 
 /// The result of a step of compiling.
 type C<T> = Result<T, Box<Fault>>;
@@ -194,7 +201,7 @@ struct Compiler<'a> {
     jobs: &'a mut Vec<Job>,
     captured: &'a mut Vec<Captured>,
     /// (function of the unit, binding) to number of capture.
-    capture_numbers: HashMap<(u32, BindingId), u16>,
+    capture_numbers: Numbered<(u32, BindingId), u16>,
     /// Per binding; synthetic ones come after the tree's.
     places: &'a mut Vec<Place>,
     /// Owners (functions of the tree, or NONE for the default constructor) of synthetic bindings.
@@ -202,13 +209,13 @@ struct Compiler<'a> {
     /// Per function of the tree: its number in the unit, or NONE.
     unit_of: &'a mut Vec<u32>,
     /// Per `with` or eval-extensible scope: the binding of its object.
-    scope_objects: HashMap<ScopeId, BindingId>,
+    scope_objects: Numbered<ScopeId, BindingId>,
     /// Per function of the tree: the binding of its array of further variables.
-    spills: HashMap<FunctionId, BindingId>,
+    spills: Numbered<FunctionId, BindingId>,
     /// Per function of the tree: how many variables its scopes have; empty where all of them are few.
     variable_counts: Vec<u32>,
     /// Per class: bindings of computed keys and private methods, by element node.
-    hidden: HashMap<u32, BindingId>,
+    hidden: Numbered<u32, BindingId>,
     /// Text of atoms already copied to the unit.
     texts: &'a mut Vec<Text>,
     /// Index of name constants of the current function, by atom; valid if the stamp is the function's.
@@ -263,14 +270,14 @@ impl<'a> Compiler<'a> {
             budget,
             jobs,
             captured,
-            capture_numbers: HashMap::default(),
+            capture_numbers: Numbered::default(),
             places,
             synthetic,
             unit_of,
-            scope_objects: HashMap::default(),
-            spills: HashMap::default(),
+            scope_objects: Numbered::default(),
+            spills: Numbered::default(),
             variable_counts: Vec::new(),
-            hidden: HashMap::default(),
+            hidden: Numbered::default(),
             texts,
             name_constants,
             text_constants,

@@ -22,6 +22,7 @@ mod drive;
 mod exception;
 mod generator;
 mod iterate;
+mod lookup;
 mod make;
 mod property;
 mod scope;
