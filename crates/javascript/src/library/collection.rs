@@ -111,28 +111,7 @@ pub(super) const NATIVES: &[Native] = &[
         // (iterator): moves an iterator (fields: table or undefined, index) to its next entry; false at the end. The entry's key
         // and value are read by hashKey and hashValue.
         let iterator = a.get(vm, 0).payload();
-        let held = vm.heap.value(iterator + 16);
-        if !held.is_object_cell() {
-            return Ok(Value::FALSE);
-        }
-        let mut cell = held.payload();
-        let mut index = vm.heap.value(iterator + 24).as_int().unwrap_or(0) as u32;
-        // Follow the tables that replaced this one; a corrupted heap can hold them in a circle.
-        for _ in 0..=vm.heap.top / 16 {
-            let next = vm.heap.mem.load_u32(cell + 16);
-            if next == 0 {
-                break;
-            }
-            if vm.heap.mem.load_u32(cell + 20) == 1 {
-                index = 0;
-            } else {
-                let gone = (0..index.min(vm.heap.high(cell))).filter(|&i| vm.heap.value(cell + 24 + i * 24).is_hole()).count() as u32;
-                vm.heap.debt += u64::from(index / 16);
-                index -= gone;
-            }
-            cell = next;
-            vm.heap.debt += 1;
-        }
+        let Some((cell, mut index)) = place(vm, iterator) else { return Ok(Value::FALSE) };
         let used = vm.heap.mem.load_u32(cell + 8).min(vm.heap.high(cell)).min(vm.heap.top / 8);
         while index < used && vm.heap.value(cell + 24 + index * 24).is_hole() {
             index += 1;
@@ -149,6 +128,42 @@ pub(super) const NATIVES: &[Native] = &[
     leaf("hashKey", |vm, a| entry_part(vm, a.get(vm, 0), 0)),
     leaf("hashValue", |vm, a| entry_part(vm, a.get(vm, 0), 8)),
 ];
+
+/// The table that an iterator goes on in, and the index of the entry to look at next; None at its end.
+fn place(vm: &mut Vm<'_>, iterator: u32) -> Option<(u32, u32)> {
+    let held = vm.heap.value(iterator + 16);
+    if !held.is_object_cell() {
+        return None;
+    }
+    let mut cell = held.payload();
+    let mut index = vm.heap.value(iterator + 24).as_int().unwrap_or(0) as u32;
+    // Follow the tables that replaced this one; a corrupted heap can hold them in a circle.
+    for _ in 0..=vm.heap.top / 16 {
+        let next = vm.heap.mem.load_u32(cell + 16);
+        if next == 0 {
+            break;
+        }
+        if vm.heap.mem.load_u32(cell + 20) == 1 {
+            index = 0;
+        } else {
+            let gone = (0..index.min(vm.heap.high(cell))).filter(|&i| vm.heap.value(cell + 24 + i * 24).is_hole()).count() as u32;
+            vm.heap.debt += u64::from(index / 16);
+            index -= gone;
+        }
+        cell = next;
+        vm.heap.debt += 1;
+    }
+    Some((cell, index))
+}
+
+/// The entries that an iterator has not come to yet: how many, and the first `most`.
+pub(crate) fn entries_left(vm: &mut Vm<'_>, iterator: u32, most: usize) -> (usize, Vec<(Value, Value)>) {
+    let Some((cell, index)) = place(vm, iterator) else { return (0, Vec::new()) };
+    let used = vm.heap.mem.load_u32(cell + 8).min(vm.heap.high(cell)).min(vm.heap.top / 8);
+    let entry = |i: u32| (vm.heap.value(cell + 24 + i * 24), vm.heap.value(cell + 32 + i * 24));
+    let left = || (index..used).map(entry).filter(|(key, _)| !key.is_hole());
+    (left().count(), left().take(most).collect())
+}
 
 /// Part of the entry that the iterator is on.
 fn entry_part(vm: &mut Vm<'_>, iterator: Value, part: u32) -> Result<Value> {

@@ -5,6 +5,9 @@
 
 use std::collections::BTreeMap;
 
+mod layout;
+
+use self::layout::{escaped, is_identifier, more, plural, prefix, quoted, width};
 use super::Native;
 use crate::bytecode::function_flag;
 use crate::heap::object::Own;
@@ -118,79 +121,6 @@ struct Inspector<'v, 'a> {
     current: i32,
     /// Bytes of text that may still be made.
     left: usize,
-}
-
-/// Length as node counts it, in UTF-16 units.
-fn units(text: &str) -> usize {
-    if text.is_ascii() { text.len() } else { text.encode_utf16().count() }
-}
-
-/// Columns a text takes on a terminal.
-fn width(text: &str) -> usize {
-    let wide = |c: u32| {
-        matches!(c, 0x1100..=0x115f | 0x2329 | 0x232a | 0x2e80..=0x303e | 0x3040..=0x3247 | 0x3250..=0x4dbf | 0x4e00..=0xa4c6
-            | 0xa960..=0xa97c | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xfe6b | 0xff01..=0xff60 | 0xffe0..=0xffe6
-            | 0x1b000 | 0x1b001 | 0x1f200..=0x1f251 | 0x1f300..=0x1f64f | 0x1f900..=0x1f9ff | 0x20000..=0x3fffd)
-    };
-    let none = |c: u32| matches!(c, 0..=0x1f | 0x7f..=0x9f | 0x300..=0x36f | 0x200b..=0x200f | 0x20d0..=0x20ff | 0xfe00..=0xfe0f | 0xfe20..=0xfe2f);
-    text.chars().map(|c| if none(c as u32) { 0 } else { 1 + usize::from(wide(c as u32)) }).sum()
-}
-
-/// A text in quotes, what cannot be seen escaped.
-fn quoted(units: &[u16]) -> String {
-    let has = |c: char| units.contains(&(c as u16));
-    let quote = if !has('\'') {
-        '\''
-    } else if !has('"') {
-        '"'
-    } else if !has('`') && !units.windows(2).any(|pair| pair == [u16::from(b'$'), u16::from(b'{')]) {
-        '`'
-    } else {
-        '\''
-    };
-    format!("{quote}{}{quote}", escaped(units, quote))
-}
-
-fn escaped(units: &[u16], quote: char) -> String {
-    let mut out = String::with_capacity(units.len() + 2);
-    for c in char::decode_utf16(units.iter().copied()) {
-        match c {
-            Ok('\u{8}') => out.push_str("\\b"),
-            Ok('\t') => out.push_str("\\t"),
-            Ok('\n') => out.push_str("\\n"),
-            Ok('\u{b}') => out.push_str("\\x0B"),
-            Ok('\u{c}') => out.push_str("\\f"),
-            Ok('\r') => out.push_str("\\r"),
-            Ok('\\') => out.push_str("\\\\"),
-            Ok('\'') if quote == '\'' => out.push_str("\\'"),
-            Ok(c) if (c as u32) < 0x20 || (0x7f..0xa0).contains(&(c as u32)) => out.push_str(&format!("\\x{:02X}", c as u32)),
-            Ok(c) => out.push(c),
-            Err(lone) => out.push_str(&format!("\\u{:x}", lone.unpaired_surrogate())),
-        }
-    }
-    out
-}
-
-fn plural(n: usize) -> &'static str {
-    if n > 1 { "s" } else { "" }
-}
-
-fn more(n: usize) -> String {
-    format!("... {n} more item{}", plural(n))
-}
-
-fn is_identifier(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_') && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
-}
-
-fn prefix(constructor: Option<&str>, tag: &str, fallback: &str, size: &str) -> String {
-    match constructor {
-        None if !tag.is_empty() && fallback != tag => format!("[{fallback}{size}: null prototype] [{tag}] "),
-        None => format!("[{fallback}{size}: null prototype] "),
-        Some(name) if !tag.is_empty() && name != tag => format!("{name}{size} [{tag}] "),
-        Some(name) => format!("{name}{size} "),
-    }
 }
 
 /// What an object without a prototype is called.
@@ -570,6 +500,13 @@ impl Inspector<'_, '_> {
             Kind::DataView | Kind::Promise | Kind::WeakMap | Kind::WeakSet | Kind::Namespace => {
                 open = format!("{}{{", prefix(constructor, &tag, kind_name(kind), ""));
             }
+            Kind::Iterator if self.collection(cell).is_some() => {
+                let (name, pairs) = self.collection(cell).unwrap_or_default();
+                let own = format!("{name} Iterator");
+                let whole = if tag == own || tag.is_empty() { own } else { format!("{tag}] [{own}") };
+                let whole = if pairs { whole.replace(" Iterator", " Entries") } else { whole };
+                open = format!("[{whole}] {{");
+            }
             Kind::Wrapper => {
                 base = self.wrapper(cell, constructor, &tag)?;
                 keys.retain(|key| *key != Key::Name(atoms::LENGTH) || self.options.hidden);
@@ -626,6 +563,18 @@ impl Inspector<'_, '_> {
         })
     }
 
+    /// What an iterator goes through, if that is a Map or a Set, and whether it gives pairs.
+    fn collection(&mut self, cell: u32) -> Option<(&'static str, bool)> {
+        let tag = self.vm.heap.value(cell + 40);
+        let text = if tag.is_string() { self.vm.heap.text(tag.payload()).ok()? } else { return None };
+        let name = match text.as_str() {
+            "map" => "Map",
+            "set" => "Set",
+            _ => return None,
+        };
+        Some((name, self.vm.heap.value(cell + 32) == Value::int(2)))
+    }
+
     /// What lies in an object besides its properties.
     fn entries(&mut self, cell: u32, kind: Kind, level: i32) -> Result<Vec<String>> {
         let most = self.options.entries;
@@ -655,6 +604,26 @@ impl Inspector<'_, '_> {
                         self.made(format!("{key} => {value}"))?
                     } else {
                         key
+                    });
+                }
+                self.indent -= 2;
+                if size > most {
+                    output.push(more(size - most));
+                }
+                Ok(output)
+            }
+            Kind::Iterator if self.collection(cell).is_some() => {
+                let (size, list) = super::collection::entries_left(self.vm, cell, most);
+                let which = self.vm.heap.value(cell + 32).as_int().unwrap_or(0);
+                let mut output = Vec::new();
+                self.indent += 2;
+                for (key, value) in list {
+                    output.push(if which == 2 {
+                        let pair = vec![self.value(key, level, false)?, self.value(value, level, false)?];
+                        let text = self.reduce(pair, "", "[", "]", Extras::Array, level, false);
+                        self.made(text)?
+                    } else {
+                        self.value(if which == 1 { key } else { value }, level, false)?
                     });
                 }
                 self.indent -= 2;
@@ -827,7 +796,7 @@ impl Inspector<'_, '_> {
 
     fn date(&mut self, cell: u32) -> String {
         let time = self.vm.heap.value(cell + 16).as_number().unwrap_or(f64::NAN);
-        if time.is_nan() { "Invalid Date".to_owned() } else { super::date::text(time, 0) }
+        if time.is_nan() { "Invalid Date".to_owned() } else { super::date::text(time, 0, 0) }
     }
 
     fn pattern(&mut self, cell: u32) -> Result<String> {
@@ -930,80 +899,6 @@ impl Inspector<'_, '_> {
             stack = stack.replace('\n', &format!("\n{}", " ".repeat(self.indent)));
         }
         Ok(stack)
-    }
-
-    /// Entries on one line if that is readable, or one a line, or in columns.
-    #[allow(clippy::too_many_arguments)]
-    fn reduce(
-        &mut self,
-        mut output: Vec<String>,
-        base: &str,
-        open: &str,
-        close: &str,
-        extras: Extras,
-        level: i32,
-        numbers: bool,
-    ) -> String {
-        let entries = output.len();
-        if extras == Extras::Array && entries > 6 {
-            output = self.group(output, numbers);
-        }
-        let lead = if base.is_empty() { String::new() } else { format!("{base} ") };
-        if self.current - level < 3 && entries == output.len() {
-            let start = output.len() + self.indent + units(open) + units(base) + 10;
-            let total = output.len() + start + output.iter().map(|entry| units(entry)).sum::<usize>();
-            let fits = total + output.len() <= self.options.width.saturating_add(output.len()) && total <= self.options.width;
-            if fits && !base.contains('\n') && !output.iter().any(|entry| entry.contains('\n')) {
-                return format!("{lead}{open} {} {close}", output.join(", "));
-            }
-        }
-        let indentation = format!("\n{}", " ".repeat(self.indent));
-        format!("{lead}{open}{indentation}  {}{indentation}{close}", output.join(&format!(",{indentation}  ")))
-    }
-
-    /// Lays many short entries out in columns.
-    fn group(&self, output: Vec<String>, numbers: bool) -> Vec<String> {
-        let extra = usize::from(self.options.entries < output.len());
-        let count = output.len() - extra;
-        let widths: Vec<usize> = output[..count].iter().map(|entry| width(entry)).collect();
-        let total: usize = widths.iter().map(|width| width + 2).sum();
-        let longest = widths.iter().copied().max().unwrap_or(0);
-        let most = longest + 2;
-        if most * 3 + self.indent >= self.options.width || !(total as f64 / most as f64 > 5.0 || longest <= 6) {
-            return output;
-        }
-        let bias = (most as f64 - total as f64 / output.len() as f64).sqrt();
-        let biased = (most as f64 - 3.0 - bias).max(1.0);
-        let ideal = ((2.5 * biased * count as f64).sqrt() / biased).round() as usize;
-        let columns = ideal.min((self.options.width - self.indent) / most).min(12).min(15);
-        if columns <= 1 {
-            return output;
-        }
-        let line_widths: Vec<usize> =
-            (0..columns).map(|column| widths.iter().skip(column).step_by(columns).copied().max().unwrap_or(0) + 2).collect();
-        let mut lines = Vec::new();
-        for start in (0..count).step_by(columns) {
-            let end = (start + columns).min(count);
-            let mut line = String::new();
-            for at in start..end {
-                let last = at + 1 == end;
-                let entry = if last { output[at].clone() } else { format!("{}, ", output[at]) };
-                let wanted = line_widths[at - start] - if last { 2 } else { 0 };
-                let padding = " ".repeat(wanted.saturating_sub(widths[at] + if last { 0 } else { 2 }));
-                if numbers {
-                    line.push_str(&padding);
-                    line.push_str(&entry);
-                } else {
-                    line.push_str(&entry);
-                    if !last {
-                        line.push_str(&padding);
-                    }
-                }
-            }
-            lines.push(line);
-        }
-        lines.extend(output.into_iter().skip(count));
-        lines
     }
 }
 

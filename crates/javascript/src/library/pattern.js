@@ -44,7 +44,7 @@
   }
   if (global || sticky) %setLastIndex(r, found[1]);
   const result = [];
-  for (let i = 0; i < found.length; i += 2) %push(result, found[i] < 0 ? undefined : text.slice(found[i], found[i + 1]));
+  for (let i = 0; i < found.length; i += 2) %push(result, found[i] < 0 ? undefined : %stringPart(text, found[i], found[i + 1]));
   %createDataProperty(result, "index", found[0]);
   %createDataProperty(result, "input", text);
   const names = %patternNames(r);
@@ -214,11 +214,11 @@
         part = %substitution(matched, text, position, captures, groups, replacement);
       }
       if (position >= next) {
-        out += text.slice(next, position) + part;
+        out += %stringPart(text, next, position) + part;
         next = position + matched.length;
       }
     }
-    return next >= text.length ? out : out + text.slice(next);
+    return next >= text.length ? out : out + %stringPart(text, next);
   },
   [@@search](text) {
     %needObject(this);
@@ -252,7 +252,7 @@
       let e = %toLength(splitter.lastIndex);
       if (e > text.length) e = text.length;
       if (e === p) { q = %advance(text, q, unicode); continue; }
-      %push(list, text.slice(p, q));
+      %push(list, %stringPart(text, p, q));
       if (list.length === most) return list;
       p = e;
       let count = %lengthOf(result) - 1;
@@ -262,7 +262,7 @@
       }
       q = p;
     }
-    %push(list, text.slice(p));
+    %push(list, %stringPart(text, p));
     return list;
   },
 });

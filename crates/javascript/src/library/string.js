@@ -170,12 +170,12 @@
   const step = search.length > 0 ? search.length : 1;
   while (at >= 0) {
     const part = functional ? %toString(replacement(search, at, text)) : %substitution(search, text, at, [], undefined, replacement);
-    result += text.slice(end, at) + part;
+    result += %stringPart(text, end, at) + part;
     end = at + search.length;
     if (!all || at + step > text.length) break;
     at = %stringIndexOf(text, search, at + step);
   }
-  return result + text.slice(end);
+  return result + %stringPart(text, end);
 });
 // GetSubstitution.
 %define("substitution", function (matched, text, position, captures, groups, template) {
@@ -188,10 +188,10 @@
     at = next + 2;
     if (c === "$") out += "$";
     else if (c === "&") out += matched;
-    else if (c === "`") out += text.slice(0, position);
+    else if (c === "`") out += %stringPart(text, 0, position);
     else if (c === "'") {
       const tail = position + matched.length;
-      out += tail >= text.length ? "" : text.slice(tail);
+      out += tail >= text.length ? "" : %stringPart(text, tail);
     } else if (c >= "0" && c <= "9") {
       let n = +c, used = 1;
       const d = template[next + 2];
@@ -218,7 +218,7 @@
     if (at >= text.length) return %iteratorResult(undefined, true);
     const n = text.codePointAt(at), size = n > 65535 ? 2 : 1;
     %setField(this, 1, at + size);
-    return %iteratorResult(text.slice(at, at + size), false);
+    return %iteratorResult(%stringPart(text, at, at + size), false);
   },
 });
 %constant(@STRING_ITERATOR_PROTOTYPE, @@toStringTag, "String Iterator", 4);

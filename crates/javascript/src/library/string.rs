@@ -68,6 +68,13 @@ pub(super) const NATIVES: &[Native] = &[
         let from = integer(vm, &a, 2, 0.0).clamp(0.0, f64::from(x.length)) as u32;
         Ok(find(vm, x, y, from)?.map_or(Value::int(-1), Value::unsigned))
     }),
+    leaf("stringPart", |vm, a| {
+        // (text, from, to)
+        let string = a.get(vm, 0).payload();
+        let length = f64::from(vm.heap.string_length(string));
+        let (from, to) = (integer(vm, &a, 1, 0.0).clamp(0.0, length) as u32, integer(vm, &a, 2, length).clamp(0.0, length) as u32);
+        if from < to { vm.heap.substring(string, from, to).map(Value::string) } else { Ok(Value::string(atoms::EMPTY)) }
+    }),
     method("slice", 2, "Sii", |vm, a| {
         let length = f64::from(text(vm, &a)?.length);
         let relative = |n: f64| if n < 0.0 { (length + n).max(0.0) } else { n.min(length) };

@@ -1,0 +1,15 @@
+const map = new Map([[1, { a: 2 }], ['x', [3]]]), set = new Set([1, 'b', { c: [] }]);
+console.log(map.entries(), map.keys(), map.values(), map[Symbol.iterator]());
+console.log(set.entries(), set.values(), set.keys());
+console.log(new Map().keys(), new Set().entries());
+const it = map.entries();
+it.next();
+console.log(it);
+it.next();
+console.log(it, it.next(), it);
+const own = Object.assign(set.values(), { extra: true });
+map.delete(1);
+console.log(own, { nested: { map: map.keys() }, deep: { er: { map: map.keys() } } });
+console.log(new Set(Array.from({ length: 120 }, (_, i) => i)).values());
+console.log(new Map(Array.from({ length: 8 }, (_, i) => ['key ' + i, 'value '.repeat(i)])).entries());
+console.log([][Symbol.iterator](), ''[Symbol.iterator](), 'a'.matchAll(/a/g));
