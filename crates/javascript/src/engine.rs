@@ -18,7 +18,7 @@ use crate::session::{End, Session};
 use crate::syntax::{self, Goal};
 use crate::transfer::{NO_ROOM, copy_out, guest_error, host_function, host_object, take_in};
 use crate::value::Value;
-use crate::vm::{Realm, Vm};
+use crate::vm::{Realm, Vm, Zone};
 
 const NAME: &str = "javascript";
 
@@ -36,6 +36,8 @@ pub struct JavaScript {
     pub(crate) session: Session,
     /// A program that the next run starts.
     pub(crate) pending: Option<(String, Arc<[u8]>)>,
+    /// The name of the last program, whose room the next one's takes.
+    last_name: String,
     /// A call into the guest that the next run starts.
     entering: Option<Entering>,
     /// Places where outer activations wait while an inner one runs.
@@ -108,6 +110,7 @@ impl JavaScript {
         Self {
             session,
             pending: None,
+            last_name: String::new(),
             entering: None,
             waiting: Vec::new(),
             turn: Turn::Open,
@@ -227,6 +230,8 @@ impl JavaScript {
             if matches!(end, Err(End::Halt(_))) {
                 // Nothing of it has happened: the next run starts it again.
                 self.pending = Some((name, text));
+            } else {
+                self.last_name = name;
             }
             return Some(end.unwrap_or_else(|end| end));
         }
@@ -328,6 +333,9 @@ impl Session {
 
     /// Enters the object behind a handle. Some: it ended already.
     fn enter(&mut self, place: u32, operation: &Operation, arguments: &[Argument], meter: &mut Meter) -> Option<End> {
+        if !self.active {
+            self.refusals = 0;
+        }
         let end = self.with(|vm| {
             crate::session::attempt(vm, meter, |vm| {
                 let list = vm.realm(Realm::HANDLES);
@@ -380,7 +388,9 @@ impl Engine for JavaScript {
             return Err(Error::Program("a JavaScript cell runs one program at a time".into()));
         };
         self.abandon();
-        self.pending = Some((program.name.clone(), program.bytes.clone()));
+        let mut name = std::mem::take(&mut self.last_name);
+        name.clone_from(&program.name);
+        self.pending = Some((name, program.bytes.clone()));
         let host = &mut self.session.host;
         host.inputs.clone_from(&task.inputs);
         host.state.clone_from(&task.state);
@@ -448,6 +458,9 @@ impl Engine for JavaScript {
         self.session.host.clock |= name == cell::CLOCK;
         self.session.host.entropy |= name == cell::RANDOM;
         self.session.host.modules |= name == "import";
+        if name == crate::ZONE {
+            self.session.host.zone = zone(shape)?;
+        }
         let object = match shape {
             Shape::Value(value) => return self.set_global(name, value),
             Shape::Object { methods, .. } => Some(methods.clone()),
@@ -506,6 +519,21 @@ impl Engine for JavaScript {
         }
         Ok(Frozen::of(self))
     }
+}
+
+/// The zone that an offer of that name means.
+fn zone(shape: &Shape) -> Result<Zone, Error> {
+    let minutes = match shape {
+        Shape::Function => return Ok(Zone::Asked),
+        Shape::Value(Argument::Value(cell::Value::Float(minutes))) => Some(*minutes),
+        Shape::Value(Argument::Value(value)) => value.as_i64().map(|minutes| minutes as f64),
+        _ => None,
+    };
+    minutes.and_then(Zone::fixed).ok_or_else(|| {
+        Error::Invalid(
+            "`zone` is whole minutes by which local time is ahead of UTC, fewer than a day's, or a function from a time to them".into(),
+        )
+    })
 }
 
 /// Defines a global; assignments of the guest's to an earlier one are forgotten.

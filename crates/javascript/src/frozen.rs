@@ -30,6 +30,7 @@ struct HostState {
     free_places: Vec<u32>,
     tickets: Vec<(Ticket, u32)>,
     clock: bool,
+    zone: crate::vm::Zone,
     entropy: bool,
     modules: bool,
     inputs: Vec<Input>,
@@ -77,6 +78,7 @@ impl Frozen {
                 free_places: host.free_places.clone(),
                 tickets: host.tickets.clone(),
                 clock: host.clock,
+                zone: host.zone,
                 entropy: host.entropy,
                 modules: host.modules,
                 inputs: host.inputs.clone(),
@@ -111,6 +113,7 @@ impl Snapshot for Frozen {
         host.free_places = state.free_places;
         host.tickets = state.tickets;
         host.clock = state.clock;
+        host.zone = state.zone;
         host.entropy = state.entropy;
         host.modules = state.modules;
         host.inputs = state.inputs;

@@ -52,4 +52,4 @@ pub use frozen::Frozen;
 pub use image::{library_image, set_library_image};
 #[cfg(feature = "live-library")]
 pub use library::LIVE;
-pub use options::Options;
+pub use options::{Options, ZONE};

@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The name under which a host offers the zone of local time: whole minutes by which it is ahead of UTC, or a function that
+/// answers them for a time in milliseconds since 1970. Without it local time is UTC.
+pub const ZONE: &str = "zone";
+
 /// Switches of a JavaScript cell.
 ///
 /// ```

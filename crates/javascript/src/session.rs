@@ -46,6 +46,7 @@ pub(crate) struct Freeze {
     pub(crate) depth: u32,
     pub(crate) spent: u64,
     pub(crate) out_of_memory: bool,
+    pub(crate) refusals: u32,
     pub(crate) collected_at: u32,
     pub(crate) tries: u32,
     pub(crate) wanted: i64,
@@ -62,6 +63,8 @@ pub(crate) struct Session {
     pub(crate) depth: u32,
     spent: u64,
     out_of_memory: bool,
+    /// Errors about memory that this run has thrown.
+    pub(crate) refusals: u32,
     collected_at: u32,
     tries: u32,
     /// Fuel that was used and not paid for when the meter said no.
@@ -101,6 +104,7 @@ impl Session {
             depth: 10_000,
             spent: 0,
             out_of_memory: false,
+            refusals: 0,
             collected_at: 0,
             tries: 0,
             wanted: 0,
@@ -119,6 +123,7 @@ impl Session {
             depth: self.depth,
             spent: self.spent,
             out_of_memory: self.out_of_memory,
+            refusals: self.refusals,
             collected_at: self.collected_at,
             tries: self.tries,
             wanted: self.wanted,
@@ -135,6 +140,7 @@ impl Session {
         session.depth = freeze.depth;
         session.spent = freeze.spent;
         session.out_of_memory = freeze.out_of_memory;
+        session.refusals = freeze.refusals;
         session.collected_at = freeze.collected_at;
         session.tries = freeze.tries;
         session.wanted = freeze.wanted;
@@ -174,6 +180,7 @@ impl Session {
             slice: 0,
             collected_at: self.collected_at,
             out_of_memory: self.out_of_memory,
+            refusals: self.refusals,
             random: saved.random,
             wanted: self.wanted,
             // What the host itself looks up costs the guest nothing; a run is lent its own fuel.
@@ -203,6 +210,7 @@ impl Session {
             random: vm.random,
         };
         self.tries = heap.tries;
+        self.refusals = vm.refusals;
         (self.out_of_memory, self.collected_at, self.wanted, self.spent) = (vm.out_of_memory, vm.collected_at, vm.wanted, vm.spent);
         result
     }
@@ -231,7 +239,7 @@ impl Session {
     ) -> std::result::Result<End, End> {
         let end = self.with(|vm| {
             let early = attempt(vm, meter, |vm| {
-                vm.out_of_memory = false;
+                (vm.out_of_memory, vm.refusals) = (false, 0);
                 let (before, runs) = ((vm.heap.cursor, vm.heap.limit, vm.heap.top), vm.heap.runs);
                 let file = vm.heap.string(file)?;
                 if goal == Goal::Module {
@@ -365,6 +373,9 @@ fn keep_end(vm: &mut Vm<'_>, end: End) -> bool {
 /// The end that was kept.
 fn kept_end(vm: &mut Vm<'_>) -> Option<End> {
     let (how, value) = (vm.realm(Realm::ENDED_AS), vm.realm(Realm::ENDED));
+    if how.is_undefined() {
+        return None;
+    }
     let end = [End::Value(value), End::Thrown(value), End::Pause(Pause::Memory), End::Pause(Pause::Output)];
     let end = (1..).zip(end).find(|(number, _)| how == Value::int(*number))?.1;
     vm.set_realm(Realm::ENDED, Value::UNDEFINED);

@@ -195,6 +195,8 @@ pub(crate) struct Host {
     pub(crate) clock: bool,
     /// The host offers random bytes.
     pub(crate) entropy: bool,
+    /// The zone of local time.
+    pub(crate) zone: Zone,
     /// The host offers modules.
     pub(crate) modules: bool,
     /// Everything is TypeScript.
@@ -216,6 +218,28 @@ pub(crate) struct Host {
     pub(crate) wrong: Option<(Value, cell::TraceFrame)>,
     /// While the image is built: numbers of library functions by name, and their code.
     pub(crate) registry: Registry,
+}
+
+/// How far local time is ahead of UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) enum Zone {
+    /// Not at all.
+    #[default]
+    Utc,
+    /// Always by so many minutes.
+    Fixed(i32),
+    /// The host is asked for every time.
+    Asked,
+}
+
+impl Zone {
+    /// Minutes by which a place may be ahead of UTC or behind: less than a day.
+    pub(crate) const MOST: i32 = 24 * 60 - 1;
+
+    /// The zone of a number that the host gave.
+    pub(crate) fn fixed(minutes: f64) -> Option<Zone> {
+        (minutes.fract() == 0.0 && minutes.abs() <= f64::from(Zone::MOST)).then_some(Zone::Fixed(minutes as i32))
+    }
 }
 
 /// Library functions by name.
@@ -261,6 +285,8 @@ pub(crate) struct Vm<'a> {
     pub(crate) collected_at: u32,
     /// The prepared out-of-memory error was thrown and the heap has not recovered.
     pub(crate) out_of_memory: bool,
+    /// Errors about memory that this run has thrown.
+    pub(crate) refusals: u32,
     pub(crate) random: u64,
     /// Fuel used and not paid for.
     pub(crate) wanted: i64,

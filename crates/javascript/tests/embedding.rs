@@ -319,3 +319,47 @@ fn a_host_clock_and_host_randomness_are_used_where_offered() {
     assert_eq!(eval(&mut cell, "Date.now()"), Some(1_000_000_000_000i64.into()));
     assert_eq!(eval(&mut cell, "new Date().toISOString()"), Some("2001-09-09T01:46:40.000Z".into()));
 }
+
+#[test]
+fn local_time_is_utc_unless_the_host_offers_a_zone() {
+    const SHOWN: &str = "const d = new Date(Date.UTC(2024, 0, 31, 23, 30)); \
+        [d.getTimezoneOffset(), d.getDate(), d.getHours(), d.getUTCHours(), String(d), new Date(2024, 0, 31, 12).toISOString(), \
+         new Date('2024-07-01T12:00').toISOString(), new Date('2024-07-01').toISOString(), new Date('Jul 1, 2024 12:00').toISOString(), \
+         new Date(d.setHours(0)).toISOString(), d.toJSON(), new Date('x').getTimezoneOffset()].join('|')";
+    let shown = |cell: &mut Cell<JavaScript>| match eval(cell, SHOWN) {
+        Some(Value::Text(text)) => text,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        shown(&mut cell()),
+        "0|31|23|23|Wed Jan 31 2024 23:30:00 GMT+0000 (Coordinated Universal Time)|2024-01-31T12:00:00.000Z|2024-07-01T12:00:00.000Z|\
+         2024-07-01T00:00:00.000Z|2024-07-01T12:00:00.000Z|2024-01-31T00:30:00.000Z|2024-01-31T00:30:00.000Z|NaN"
+    );
+    let mut east = cell();
+    east.offer("zone", Offer::value(120)).expect("offers");
+    assert_eq!(
+        shown(&mut east),
+        "-120|1|1|23|Thu Feb 01 2024 01:30:00 GMT+0200 (GMT+02:00)|2024-01-31T10:00:00.000Z|2024-07-01T10:00:00.000Z|\
+         2024-07-01T00:00:00.000Z|2024-07-01T10:00:00.000Z|2024-01-31T22:30:00.000Z|2024-01-31T22:30:00.000Z|NaN"
+    );
+    // A place with summer time: an hour ahead, two from the end of March to the end of October.
+    let mut summer = cell();
+    let ahead = |call: &mut Call<'_>| match call.value(0)? {
+        Value::Float(time) => Ok(Value::from(if (1_711_846_800_000.0..1_729_990_800_000.0).contains(&time) { 120 } else { 60 }).into()),
+        Value::Integer(time) => Ok(Value::from(if time > IBig::from(1_711_846_800_000i64) { 120 } else { 60 }).into()),
+        other => panic!("{other:?}"),
+    };
+    summer.offer_function("zone", ahead).expect("offers");
+    assert_eq!(
+        shown(&mut summer),
+        "-60|1|0|23|Thu Feb 01 2024 00:30:00 GMT+0100 (GMT+01:00)|2024-01-31T11:00:00.000Z|2024-07-01T10:00:00.000Z|\
+         2024-07-01T00:00:00.000Z|2024-07-01T10:00:00.000Z|2024-01-31T23:30:00.000Z|2024-01-31T23:30:00.000Z|NaN"
+    );
+    assert_eq!(eval(&mut summer, "new Date(2024, 2, 31, 3).getTime() - new Date(2024, 2, 31, 1).getTime()"), Some(3_600_000.into()));
+    for wrong in [Value::from(1440), Value::from(-1440), Value::Float(0.5), Value::from("CET")] {
+        assert!(cell().offer("zone", Offer::value(wrong)).is_err());
+    }
+    let mut odd = cell();
+    odd.offer_function("zone", |_| Ok(Value::from(10_000).into())).expect("offers");
+    assert_eq!(raised(&mut odd, "new Date(0).getHours()").name, "TypeError");
+}

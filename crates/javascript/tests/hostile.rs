@@ -236,6 +236,26 @@ fn deep_and_endless_work_in_the_library_ends_cleanly() {
 }
 
 #[test]
+fn a_loop_that_catches_running_out_of_memory_for_ever_is_stopped() {
+    for (text, name) in [
+        ("for (;;) try { for (let kept = []; ; ) kept.push(new Array(64).fill(0)) } catch {}", "freed"),
+        ("const kept = []; for (;;) try { for (;;) kept.push(new Array(64).fill(0)) } catch {}", "kept"),
+        ("const kept = []; for (;;) try { for (;;) kept.push(new Array(64).fill(0)) } catch { kept.length = 0 }", "emptied"),
+        ("for (;;) try { new Array(1e6).fill(0) } catch {}", "at once"),
+    ] {
+        let outcome = run(text.as_bytes(), 256 << 10, u64::MAX);
+        assert_eq!(outcome.stop, Stop::OutOfMemory, "{name}");
+    }
+    // Caught now and then it harms nobody, and every run counts anew.
+    let mut cell = cell(256 << 10, 1_000_000_000);
+    let text = "var caught = 0; for (let i = 0; i < 700; i++) try { for (let kept = []; ; ) kept.push(new Array(64).fill(0)) } catch { caught++ } caught";
+    for run in 0..2 {
+        let outcome = cell.execute(&Task::from(text)).expect("runs");
+        assert_eq!((outcome.stop, outcome.value), (Stop::Finished(0), Some(700.into())), "run {run}");
+    }
+}
+
+#[test]
 fn a_refusal_of_memory_anywhere_leaves_a_cell_that_works_or_is_dead() {
     let text = BUSY.replace("for (let round = 0; ; round++)", "for (let round = 0; round < 3; round++)");
     for cap in (40..200).step_by(3) {

@@ -252,13 +252,12 @@ impl<E: Engine> Cell<E> {
     /// # Errors
     /// [`Error::State`] when there is nothing to run, [`Error::Dead`]. What the guest does is an [`Outcome`].
     pub fn run(&mut self) -> Result<Outcome, Error> {
-        match self.poll_run(&mut Context::from_waker(Waker::noop()))? {
-            Poll::Ready(outcome) => Ok(outcome),
-            Poll::Pending => {
-                let tickets = self.open_tickets();
-                Ok(self.finish(Stop::Waiting(tickets)))
-            }
-        }
+        self.start()?;
+        let stop = match self.advance(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(stop) => stop,
+            Poll::Pending => Stop::Waiting(self.open_tickets()),
+        };
+        Ok(self.finish(stop))
     }
 
     /// As [`run`](Cell::run) for at most so many units of fuel, and without the clock: for embedders to whom setting it costs more than a short
@@ -301,15 +300,20 @@ impl<E: Engine> Cell<E> {
     /// As [`run`](Cell::run).
     pub fn poll_run(&mut self, context: &mut Context<'_>) -> Result<Poll<Outcome>, Error> {
         self.start()?;
+        Ok(self.advance(context).map(|stop| self.finish(stop)))
+    }
+
+    /// Steps to the next stop; `Pending` while a future of the host is.
+    fn advance(&mut self, context: &mut Context<'_>) -> Poll<Stop> {
         loop {
             match self.step(context) {
-                Step::Stop(stop) => return Ok(Poll::Ready(self.finish(stop))),
+                Step::Stop(stop) => return Poll::Ready(stop),
                 Step::Waiting(tickets)
                     if self.core.futures.is_empty() && self.core.awaited.as_ref().is_none_or(|awaited| awaited.future.is_none()) =>
                 {
-                    return Ok(Poll::Ready(self.finish(Stop::Waiting(tickets))));
+                    return Poll::Ready(Stop::Waiting(tickets));
                 }
-                Step::Waiting(_) => return Ok(Poll::Pending),
+                Step::Waiting(_) => return Poll::Pending,
                 Step::Enter(call) => self.refuse_to_enter(&call),
             }
         }

@@ -451,7 +451,7 @@ impl<'a> Heap<'a> {
 
     /// Sets when to collect next; false if the cap leaves no room for `bytes`.
     pub(crate) fn raise_threshold(&mut self, bytes: u32) -> bool {
-        let wanted = u64::from(self.top) + u64::from(self.live).max(1 << 20) + u64::from(bytes);
+        let wanted = u64::from(self.top) + u64::from(self.live.max(super::NURSERY)) + u64::from(bytes);
         self.threshold = wanted.min(u64::from(self.cap)) as u32;
         u64::from(self.top) + u64::from(bytes.saturating_add(15) & !15) <= u64::from(self.threshold)
     }

@@ -201,6 +201,9 @@ pub(crate) mod flag {
     pub(crate) const NEGATIVE: u8 = 1;
 }
 
+/// Bytes that are allocated between two collections at least: little enough to stay in a core's cache.
+pub(crate) const NURSERY: u32 = 256 << 10;
+
 /// Size of the null cell, the register save area and the realm's slots.
 pub(crate) const REALM: u32 = 64;
 
@@ -260,7 +263,7 @@ impl<'a> Heap<'a> {
             runs: 0,
             top: start,
             cap: cap.min(slot.capacity()),
-            threshold: cap.min(slot.capacity()).min(1 << 20),
+            threshold: cap.min(slot.capacity()).min(NURSERY),
             atoms: 0,
             atom_count: 0,
             transitions: 0,

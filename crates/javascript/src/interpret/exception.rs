@@ -26,6 +26,9 @@ op!(Halt(vm, regs, region, pc, state, word) {
 /// How often an instruction may collect and run again when nothing more can be given to it.
 const MOST_TRIES: u32 = 16;
 
+/// How often a run may catch the error about memory and make room again; then it is stopped.
+const MOST_REFUSALS: u32 = 1000;
+
 impl<'a> Vm<'a> {
     /// The handler of the code for a place (in words from its start): target and register.
     fn handler(&self, code: u32, word: u32) -> Option<(u32, u8)> {
@@ -84,7 +87,8 @@ impl<'a> Vm<'a> {
     /// once, then the stop.
     pub(crate) fn make_room(&mut self, bytes: u32) -> Result<()> {
         // The same instruction again: what it got was not all it needs. It makes many small cells, so the room doubles each time.
-        let again = self.collected_at == self.pc;
+        // (Before a program's first instruction there is none to tell by.)
+        let again = self.collected_at != 0 && self.collected_at == self.pc;
         self.heap.tries = if again { self.heap.tries.saturating_add(1) } else { 0 };
         let tries = self.heap.tries;
         let all_was_given = self.heap.threshold >= self.heap.cap;
@@ -107,10 +111,11 @@ impl<'a> Vm<'a> {
             return Ok(());
         }
         self.collected_at = 0;
-        if self.out_of_memory {
+        if self.out_of_memory || self.refusals >= MOST_REFUSALS {
             return Err(Signal::Stop(Pause::Memory));
         }
         self.out_of_memory = true;
+        self.refusals += 1;
         Err(Signal::Throw(self.realm(Realm::OUT_OF_MEMORY_ERROR)))
     }
 

@@ -1,6 +1,12 @@
-// Date. Local time is UTC.
+// Date. Local time is UTC unless the host offers a zone: %zone(time) is how far it is ahead of UTC at a time, in milliseconds.
+%define("local", function (time) { return time !== time ? time : time + %zone(time); });
+// The time at which clocks show this local time. Where they show it twice or never, the offset of before holds.
+%define("utc", function (local) {
+  if (local - local !== 0) return local;
+  return local - %zone(local - %zone(local));
+});
 %constructor("Date", function Date(year, month, date, hours, minutes, seconds, ms) {
-  if (new.target === undefined) return %dateText(%now(), 1);
+  if (new.target === undefined) return %localText(%now(), 1);
   const count = arguments.length;
   let time;
   if (count === 0) time = %now();
@@ -8,9 +14,9 @@
     if (%isDate(year)) time = %dateValue(year);
     else {
       const given = %toPrimitive(year, "default");
-      time = typeof given === "string" ? %dateParse(given) : %timeClip(+given);
+      time = typeof given === "string" ? %dateRead(given) : %timeClip(+given);
     }
-  } else time = %timeClip(%dateOf(arguments));
+  } else time = %timeClip(%utc(%dateOf(arguments)));
   return %newDate(%prototypeFor(new.target, @DATE_PROTOTYPE), time);
 }, @DATE_PROTOTYPE);
 %define("dateOf", function (list) {
@@ -22,34 +28,44 @@
 });
 %install(@DATE_PROTOTYPE.constructor, {
   now() { return %now(); },
-  parse(text) { return %dateParse(%toString(text)); },
+  parse(text) { return %dateRead(%toString(text)); },
   UTC(year, month, date, hours, minutes, seconds, ms) { return %timeClip(%dateOf(arguments)); },
+});
+%define("localText", function (time, style) {
+  const zone = time !== time ? 0 : %zone(time);
+  return %dateText(time + zone, style, zone);
+});
+%define("dateRead", function (text) {
+  const time = %dateParse(text);
+  return %dateIsLocal(text) ? %timeClip(%utc(time)) : time;
 });
 %define("thisTime", function (x) {
   if (!%isDate(x)) %typeError("this is not a Date object.");
   return %dateValue(x);
 });
-%define("dateSet", function (object, first, most, list) {
+%define("dateSet", function (object, first, most, list, utc) {
+  const local = !utc;
   let time = %thisTime(object);
   const given = [];
   for (let i = 0; i < most && (i === 0 || i < list.length); i++) %push(given, +list[i]);
   if (time !== time) {
     if (first !== 0) return time;
     time = 0;
-  }
-  return %setDateValue(object, %dateWith(time, first, given));
+  } else if (local) time = %local(time);
+  time = %dateWith(time, first, given);
+  return %setDateValue(object, %timeClip(local ? %utc(time) : time));
 });
 %install(@DATE_PROTOTYPE, {
-  getDate() { return %datePart(%thisTime(this), 2); },
-  getDay() { return %datePart(%thisTime(this), 7); },
-  getFullYear() { return %datePart(%thisTime(this), 0); },
-  getHours() { return %datePart(%thisTime(this), 3); },
-  getMilliseconds() { return %datePart(%thisTime(this), 6); },
-  getMinutes() { return %datePart(%thisTime(this), 4); },
-  getMonth() { return %datePart(%thisTime(this), 1); },
-  getSeconds() { return %datePart(%thisTime(this), 5); },
+  getDate() { return %datePart(%local(%thisTime(this)), 2); },
+  getDay() { return %datePart(%local(%thisTime(this)), 7); },
+  getFullYear() { return %datePart(%local(%thisTime(this)), 0); },
+  getHours() { return %datePart(%local(%thisTime(this)), 3); },
+  getMilliseconds() { return %datePart(%local(%thisTime(this)), 6); },
+  getMinutes() { return %datePart(%local(%thisTime(this)), 4); },
+  getMonth() { return %datePart(%local(%thisTime(this)), 1); },
+  getSeconds() { return %datePart(%local(%thisTime(this)), 5); },
   getTime() { return %thisTime(this); },
-  getTimezoneOffset() { const time = %thisTime(this); return time !== time ? time : 0; },
+  getTimezoneOffset() { const time = %thisTime(this); return time !== time ? time : -%zone(time) / 60000 + 0; },
   getUTCDate() { return %datePart(%thisTime(this), 2); },
   getUTCDay() { return %datePart(%thisTime(this), 7); },
   getUTCFullYear() { return %datePart(%thisTime(this), 0); },
@@ -58,7 +74,7 @@
   getUTCMinutes() { return %datePart(%thisTime(this), 4); },
   getUTCMonth() { return %datePart(%thisTime(this), 1); },
   getUTCSeconds() { return %datePart(%thisTime(this), 5); },
-  getYear() { return %datePart(%thisTime(this), 0) - 1900; },
+  getYear() { return %datePart(%local(%thisTime(this)), 0) - 1900; },
   setDate(date) { return %dateSet(this, 2, 1, arguments); },
   setFullYear(year, month, date) { return %dateSet(this, 0, 3, arguments); },
   setHours(hours, minutes, seconds, ms) { return %dateSet(this, 3, 4, arguments); },
@@ -67,22 +83,22 @@
   setMonth(month, date) { return %dateSet(this, 1, 2, arguments); },
   setSeconds(seconds, ms) { return %dateSet(this, 5, 2, arguments); },
   setTime(time) { %thisTime(this); return %setDateValue(this, %timeClip(+time)); },
-  setUTCDate(date) { return %dateSet(this, 2, 1, arguments); },
-  setUTCFullYear(year, month, date) { return %dateSet(this, 0, 3, arguments); },
-  setUTCHours(hours, minutes, seconds, ms) { return %dateSet(this, 3, 4, arguments); },
-  setUTCMilliseconds(ms) { return %dateSet(this, 6, 1, arguments); },
-  setUTCMinutes(minutes, seconds, ms) { return %dateSet(this, 4, 3, arguments); },
-  setUTCMonth(month, date) { return %dateSet(this, 1, 2, arguments); },
-  setUTCSeconds(seconds, ms) { return %dateSet(this, 5, 2, arguments); },
+  setUTCDate(date) { return %dateSet(this, 2, 1, arguments, true); },
+  setUTCFullYear(year, month, date) { return %dateSet(this, 0, 3, arguments, true); },
+  setUTCHours(hours, minutes, seconds, ms) { return %dateSet(this, 3, 4, arguments, true); },
+  setUTCMilliseconds(ms) { return %dateSet(this, 6, 1, arguments, true); },
+  setUTCMinutes(minutes, seconds, ms) { return %dateSet(this, 4, 3, arguments, true); },
+  setUTCMonth(month, date) { return %dateSet(this, 1, 2, arguments, true); },
+  setUTCSeconds(seconds, ms) { return %dateSet(this, 5, 2, arguments, true); },
   setYear(year) {
     let time = %thisTime(this);
     year = +year;
     if (year !== year) return %setDateValue(this, year);
-    if (time !== time) time = 0;
+    time = time !== time ? 0 : %local(time);
     year = %toIntegerOrInfinity(year);
-    return %setDateValue(this, %dateWith(time, 0, [year >= 0 && year <= 99 ? year + 1900 : year]));
+    return %setDateValue(this, %timeClip(%utc(%dateWith(time, 0, [year >= 0 && year <= 99 ? year + 1900 : year]))));
   },
-  toDateString() { return %dateText(%thisTime(this), 2); },
+  toDateString() { return %localText(%thisTime(this), 2); },
   toISOString() {
     const time = %thisTime(this);
     if (time !== time) %rangeError("Invalid time value");
@@ -94,11 +110,11 @@
     if (typeof time === "number" && time - time !== 0) return null;
     return object.toISOString();
   },
-  toLocaleDateString() { return %dateText(%thisTime(this), 6); },
-  toLocaleString() { return %dateText(%thisTime(this), 5); },
-  toLocaleTimeString() { return %dateText(%thisTime(this), 7); },
-  toString() { return %dateText(%thisTime(this), 1); },
-  toTimeString() { return %dateText(%thisTime(this), 3); },
+  toLocaleDateString() { return %localText(%thisTime(this), 6); },
+  toLocaleString() { return %localText(%thisTime(this), 5); },
+  toLocaleTimeString() { return %localText(%thisTime(this), 7); },
+  toString() { return %localText(%thisTime(this), 1); },
+  toTimeString() { return %localText(%thisTime(this), 3); },
   toUTCString() { return %dateText(%thisTime(this), 4); },
   valueOf() { return %thisTime(this); },
   [@@toPrimitive](hint) {

@@ -1,11 +1,11 @@
-//! Dates: the proleptic Gregorian calendar, texts and their reading. Local time is UTC.
+//! Dates: the proleptic Gregorian calendar, texts and their reading; local time is that of the zone that the host offers, or UTC.
 //!
 //! Field of a date object: its time value, milliseconds since 1970 or NaN.
 
 use super::{Arguments, Leaf, Native};
 use crate::heap::Kind;
 use crate::value::Value;
-use crate::vm::Vm;
+use crate::vm::{Vm, Zone};
 
 const fn leaf(name: &'static str, leaf: Leaf) -> Native {
     Native { target: "", name, length: 0, convert: "", leaf }
@@ -52,8 +52,12 @@ pub(super) const NATIVES: &[Native] = &[
         let which = a.get(vm, 1).as_int().unwrap_or(0) as usize;
         Ok(Value::number(if which == 7 { weekday(time) as f64 } else { parts(time)[which.min(6)] }))
     }),
+    leaf("zone", |vm, a| {
+        let time = number(vm, a, 0);
+        Ok(Value::number(f64::from(vm.zone(time)?) * 60_000.0))
+    }),
     leaf("dateWith", |vm, a| {
-        // (time, first part, list of parts): clipped.
+        // (time, first part, list of parts): not clipped.
         let mut all = parts(number(vm, a, 0));
         let first = a.get(vm, 1).as_int().unwrap_or(0) as usize;
         let list = a.get(vm, 2).payload();
@@ -63,10 +67,12 @@ pub(super) const NATIVES: &[Native] = &[
             }
         }
         let [year, month, day, hours, minutes, seconds, ms] = all;
-        Ok(Value::number(clip(make_date(make_day(year, month, day), make_time(hours, minutes, seconds, ms)))))
+        Ok(Value::number(make_date(make_day(year, month, day), make_time(hours, minutes, seconds, ms))))
     }),
     leaf("dateText", |vm, a| {
-        let text = text(number(vm, a, 0), a.get(vm, 1).as_int().unwrap_or(0));
+        // (time as the clock shows it, style, how far the clock is ahead of UTC in milliseconds)
+        let offset = if a.count > 2 { (number(vm, a, 2) / 60_000.0) as i32 } else { 0 };
+        let text = text(number(vm, a, 0), a.get(vm, 1).as_int().unwrap_or(0), offset);
         vm.heap.string(&text).map(Value::string)
     }),
     leaf("dateParse", |vm, a| {
@@ -75,7 +81,15 @@ pub(super) const NATIVES: &[Native] = &[
             return Ok(Value::NAN);
         }
         let text = vm.heap.text(string)?;
-        Ok(Value::number(parse(&text).map_or(f64::NAN, clip)))
+        Ok(Value::number(parse(&text).map_or(f64::NAN, |(time, _)| clip(time))))
+    }),
+    leaf("dateIsLocal", |vm, a| {
+        let string = a.get(vm, 0).payload();
+        if vm.host.zone == Zone::Utc || vm.heap.string_length(string) > 256 {
+            return Ok(Value::FALSE);
+        }
+        let text = vm.heap.text(string)?;
+        Ok(Value::boolean(parse(&text).is_some_and(|(_, local)| local)))
     }),
 ];
 
@@ -152,10 +166,16 @@ fn parts(time: f64) -> [f64; 7] {
 }
 
 /// 0 ISO, 1 toString, 2 toDateString, 3 toTimeString, 4 toUTCString, 5 to 7 toLocaleString, -DateString, -TimeString (en-US).
-pub(crate) fn text(time: f64, style: i32) -> String {
+/// `offset`: minutes by which the time is ahead of UTC.
+pub(crate) fn text(time: f64, style: i32, offset: i32) -> String {
     if time.is_nan() {
         return "Invalid Date".into();
     }
+    let zone = || {
+        let (sign, hours, minutes) = (if offset < 0 { '-' } else { '+' }, offset.abs() / 60, offset.abs() % 60);
+        let name = if offset == 0 { "Coordinated Universal Time".to_owned() } else { format!("GMT{sign}{hours:02}:{minutes:02}") };
+        format!("GMT{sign}{hours:02}{minutes:02} ({name})")
+    };
     let [year, month, date, hours, minutes, seconds, ms] = parts(time).map(|part| part as i64);
     let day = DAYS[weekday(time)];
     let name = MONTHS[month as usize % 12];
@@ -167,9 +187,9 @@ pub(crate) fn text(time: f64, style: i32) -> String {
     match style {
         0 if (0..=9999).contains(&year) => format!("{year:04}-{:02}-{date:02}T{clock}.{ms:03}Z", month + 1),
         0 => format!("{}{absolute:06}-{:02}-{date:02}T{clock}.{ms:03}Z", if year < 0 { '-' } else { '+' }, month + 1),
-        1 => format!("{day} {name} {date:02} {sign}{absolute:04} {clock} GMT+0000 (Coordinated Universal Time)"),
+        1 => format!("{day} {name} {date:02} {sign}{absolute:04} {clock} {}", zone()),
         2 => format!("{day} {name} {date:02} {sign}{absolute:04}"),
-        3 => format!("{clock} GMT+0000 (Coordinated Universal Time)"),
+        3 => format!("{clock} {}", zone()),
         4 => format!("{day}, {date:02} {name} {sign}{absolute:04} {clock} GMT"),
         5 => format!("{}/{date}/{year}, {twelve}:{minutes:02}:{seconds:02} {half}", month + 1),
         6 => format!("{}/{date}/{year}", month + 1),
@@ -177,8 +197,8 @@ pub(crate) fn text(time: f64, style: i32) -> String {
     }
 }
 
-/// Date.parse: the standard's format, else what people write.
-fn parse(text: &str) -> Option<f64> {
+/// Date.parse: the standard's format, else what people write; and whether it is a local time, since it names no zone.
+fn parse(text: &str) -> Option<(f64, bool)> {
     let text = text.trim_matches(crate::number::is_space);
     // Year zero has no sign (ECMA-262, 21.4.1.32.1); no reading between the lines either.
     if text.starts_with("-000000") {
@@ -205,7 +225,7 @@ fn eat(text: &mut &[u8], c: u8) -> bool {
 }
 
 /// The standard's Date Time String Format.
-fn iso(mut text: &[u8]) -> Option<f64> {
+fn iso(mut text: &[u8]) -> Option<(f64, bool)> {
     let text = &mut text;
     let year = match text.first()? {
         b'+' => {
@@ -237,7 +257,7 @@ fn iso(mut text: &[u8]) -> Option<f64> {
     if !(1..=12).contains(&month) || !(1..=longest).contains(&day) {
         return None;
     }
-    let mut time = 0.0;
+    let (mut time, mut local) = (0.0, false);
     if eat(text, b'T') || eat(text, b't') || (!text.is_empty() && eat(text, b' ')) {
         let hours = digits(text, 2)?;
         if !eat(text, b':') {
@@ -264,7 +284,8 @@ fn iso(mut text: &[u8]) -> Option<f64> {
             return None;
         }
         time = make_time(hours as f64, minutes as f64, seconds as f64, ms.floor());
-        if !eat(text, b'Z') && !eat(text, b'z') && !text.is_empty() {
+        local = text.is_empty();
+        if !eat(text, b'Z') && !eat(text, b'z') && !local {
             let east = eat(text, b'+');
             if !east && !eat(text, b'-') {
                 return None;
@@ -279,11 +300,11 @@ fn iso(mut text: &[u8]) -> Option<f64> {
             time += if east { -offset } else { offset };
         }
     }
-    text.is_empty().then(|| make_date(days(year, month - 1, day) as f64, time))
+    text.is_empty().then(|| (make_date(days(year, month - 1, day) as f64, time), local))
 }
 
 /// Anything with a year, a month and a day: "Thu, 01 Jan 1970 00:00:00 GMT", "Jan 1, 2020 5:30 PM", "1/31/2020".
-fn loose(text: &str) -> Option<f64> {
+fn loose(text: &str) -> Option<(f64, bool)> {
     let bytes = text.as_bytes();
     let mut i = 0;
     let mut numbers: Vec<(i64, usize)> = Vec::new();
@@ -423,7 +444,7 @@ fn loose(text: &str) -> Option<f64> {
         clock[0] = clock[0] % 12.0 + if afternoon { 12.0 } else { 0.0 };
     }
     let time = make_time(clock[0], clock[1], clock[2], clock[3]);
-    Some(make_date(days(full, month, day) as f64, time) - zone.unwrap_or(0.0) * 60_000.0)
+    Some((make_date(days(full, month, day) as f64, time) - zone.unwrap_or(0.0) * 60_000.0, zone.is_none()))
 }
 
 #[cfg(test)]
@@ -434,7 +455,7 @@ mod tests {
     fn texts_are_read_back() {
         for time in [0.0, 951_782_400_000.0, -62_198_755_200_000.0, 8.64e15, -8.64e15, 1_234_567_890_000.0] {
             for style in [0, 1, 4] {
-                assert_eq!(parse(&text(time, style)), Some(time), "{}", text(time, style));
+                assert_eq!(parse(&text(time, style, 0)), Some((time, false)), "{}", text(time, style, 0));
             }
         }
     }
@@ -451,7 +472,7 @@ mod tests {
     fn people_write_dates_in_many_ways() {
         let noon = 1_580_428_800_000.0 + 43_200_000.0;
         for written in ["Jan 31, 2020 12:00 PM", "31 January 2020 12:00:00 UTC", "1/31/2020 12:00", "Fri Jan 31 2020 14:00:00 GMT+0200"] {
-            assert_eq!(parse(written), Some(noon), "{written}");
+            assert_eq!(parse(written).map(|(time, _)| time), Some(noon), "{written}");
         }
         for written in ["", "hello", "2020-13-01", "2020-02-32T00:00:00Z", "-000000-01-01T00:00:00Z"] {
             assert_eq!(parse(written), None, "{written}");

@@ -96,7 +96,8 @@ impl<'a> Vm<'a> {
     /// Collects now.
     pub(crate) fn collect(&mut self) -> Result<()> {
         let base = self.stack_base();
-        let end = self.fp + self.frame_top().max(256) * 8;
+        // Between runs there is no frame.
+        let end = if self.fp == base { base } else { self.fp + self.frame_top().max(256) * 8 };
         let limit = self.stack_limit + 2048;
         let end = end.min(limit);
         // What lies above the running frame is stale.

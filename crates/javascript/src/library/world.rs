@@ -5,7 +5,7 @@ use url::Url;
 use super::{Arguments, Native};
 use crate::heap::{Kind, Pause, Result, Signal};
 use crate::value::Value;
-use crate::vm::{Realm, Timing, Vm};
+use crate::vm::{Realm, Timing, Vm, Zone};
 
 const fn leaf(name: &'static str, leaf: super::Leaf) -> Native {
     Native { target: "", name, length: 0, convert: "", leaf }
@@ -434,6 +434,24 @@ impl Vm<'_> {
         let nanos =
             if nanos.is_bigint() { self.heap.bigint_value(nanos.payload()).to_f64().value() } else { nanos.as_number().unwrap_or(0.0) };
         Ok((nanos / 1e6).floor() + (self.host.skipped / 1000) as f64)
+    }
+
+    /// Minutes by which local time is ahead of UTC at a time in milliseconds since 1970: by the host's zone if it offers one.
+    pub(crate) fn zone(&mut self, time: f64) -> Result<i32> {
+        match self.host.zone {
+            Zone::Utc => return Ok(0),
+            Zone::Fixed(minutes) => return Ok(minutes),
+            Zone::Asked => {}
+        }
+        let answer = self.ask(|_| {
+            let target = cell::Target::Offer(crate::ZONE.to_owned());
+            let time = cell::Argument::Value(cell::Value::Float(time));
+            Ok(cell::HatchCall { target, operation: cell::Operation::Call, arguments: vec![time], block: None })
+        })?;
+        match answer.as_number().and_then(Zone::fixed) {
+            Some(Zone::Fixed(minutes)) => Ok(minutes),
+            _ => self.type_error("the offer `zone` must answer with whole minutes by which local time is ahead of UTC, fewer than a day's"),
+        }
     }
 
     /// The first rejection that nobody has handled by now; the list is empty afterwards.
