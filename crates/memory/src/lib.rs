@@ -25,6 +25,8 @@
 
 mod image;
 mod pool;
+#[cfg(all(target_os = "linux", target_pointer_width = "64", not(miri), not(feature = "portable")))]
+mod program;
 mod shared;
 pub mod space;
 mod view;

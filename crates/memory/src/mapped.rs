@@ -4,9 +4,11 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::pool::{Pool, Slot};
+use crate::program::map_again;
 use crate::space::Leftover;
 
 /// Bytes of a page of the host's.
@@ -142,8 +144,15 @@ impl Frozen {
         Ok(Self { mapping, length: bytes.len() })
     }
 
+    /// The same without copying, where that can be done.
+    pub(crate) fn of_constants(bytes: &'static [u8]) -> io::Result<Self> {
+        let mapping = Mapping::with_protection((1 << 31) + PAGE, libc::PROT_READ)?;
+        // SAFETY: the mapping is new and longer than `bytes` (checked by the caller).
+        if unsafe { map_again(bytes, mapping.base.as_ptr()) } { Ok(Self { mapping, length: bytes.len() }) } else { Self::new(bytes) }
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
-        // SAFETY: the first `length` bytes were written by `new` and are read-only since.
+        // SAFETY: the first `length` bytes were written by `new`, or are a file's, and are read-only since.
         unsafe { std::slice::from_raw_parts(self.mapping.base.as_ptr(), self.length) }
     }
 
@@ -215,11 +224,13 @@ pub(crate) fn trim(keep: usize) {
 pub(crate) struct Backing {
     base: NonNull<u8>,
     store: Store,
+    /// A reservation in which what is mapped, and how it is protected, is just as an image has it; contents may differ.
+    is_as_image: bool,
 }
 
 enum Store {
     Slot(Slot),
-    Reserved(#[expect(dead_code, reason = "it is unmapped when dropped")] Mapping),
+    Reserved(Mapping),
 }
 
 impl Backing {
@@ -232,7 +243,8 @@ impl Backing {
                 if leftover.is_none() {
                     slot.clear();
                 }
-                return Ok((Self { base: slot.base(), store: Store::Slot(slot) }, leftover.map(|leftover| *leftover)));
+                let backing = Self { base: slot.base(), store: Store::Slot(slot), is_as_image: false };
+                return Ok((backing, leftover.map(|leftover| *leftover)));
             }
         }
         Ok((Self::reserved()?, None))
@@ -240,15 +252,34 @@ impl Backing {
 
     /// A backing for a copy of an image that needs addresses below `top`.
     pub(crate) fn for_image(top: u64, content: &Content) -> io::Result<(Self, Option<Leftover>)> {
-        if content.file.is_some() { Ok((Self::reserved()?, None)) } else { Self::small(top) }
+        if content.file.is_none() {
+            return Self::small(top);
+        }
+        match content.spare() {
+            Some(mapping) => Ok((Self { is_as_image: true, ..Self::in_reservation(mapping) }, None)),
+            None => Ok((Self::reserved()?, None)),
+        }
     }
 
     /// 4 GiB of address space, nothing accessible.
     pub(crate) fn reserved() -> io::Result<Self> {
-        let mapping = Mapping::with_protection(GUARD + SPACE + GUARD, libc::PROT_NONE)?;
+        Ok(Self::in_reservation(Mapping::with_protection(GUARD + SPACE + GUARD, libc::PROT_NONE)?))
+    }
+
+    fn in_reservation(mapping: Mapping) -> Self {
         // SAFETY: the mapping is longer than the guard.
         let base = unsafe { mapping.base.add(GUARD) };
-        Ok(Self { base, store: Store::Reserved(mapping) })
+        Self { base, store: Store::Reserved(mapping), is_as_image: false }
+    }
+
+    /// Whether all of an image is mapped already.
+    pub(crate) fn is_as_image(&self) -> bool {
+        self.is_as_image
+    }
+
+    /// Says that all of an image is mapped now.
+    pub(crate) fn set_as_image(&mut self) {
+        self.is_as_image = true;
     }
 
     #[inline(always)]
@@ -285,6 +316,7 @@ impl Backing {
     /// Sets the protection of pages of a reservation; a slot has none.
     pub(crate) fn protect(&mut self, first: u32, pages: u32, access: Access) -> io::Result<()> {
         let Some((at, length)) = self.range(first, pages) else { return Ok(()) };
+        self.is_as_image = false;
         // SAFETY: the range lies in this reservation, and no Rust reference into it exists.
         if unsafe { libc::mprotect(at, length, access.flags()) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
@@ -292,6 +324,7 @@ impl Backing {
     /// Closes pages of a reservation and gives them back; opened again they are zero.
     pub(crate) fn release(&mut self, first: u32, pages: u32) -> io::Result<()> {
         let Some((at, length)) = self.range(first, pages) else { return Ok(()) };
+        self.is_as_image = false;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
         // SAFETY: the range lies in this reservation; what was mapped there, perhaps from an image's file, is replaced.
         if unsafe { libc::mmap(at, length, libc::PROT_NONE, flags, -1, 0) } == libc::MAP_FAILED {
@@ -311,10 +344,16 @@ impl Backing {
         if mapped == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
-    /// Gives the backing up, with what the next user of a slot must know.
+    /// Gives the backing up, with what its next user must know.
     pub(crate) fn retire(self, leftover: Leftover) {
-        if let Store::Slot(slot) = self.store {
-            slot.leave(Box::new(leftover));
+        match self.store {
+            Store::Slot(slot) => slot.leave(Box::new(leftover)),
+            Store::Reserved(mapping) if self.is_as_image => {
+                if let Some(origin) = &leftover.origin {
+                    origin.content().keep(mapping, origin.top());
+                }
+            }
+            Store::Reserved(_) => {}
         }
     }
 }
@@ -323,7 +362,16 @@ impl Backing {
 pub(crate) struct Content {
     file: Option<OwnedFd>,
     bytes: Bytes,
+    /// Reservations of copies that are gone, in which all of the image is mapped and nothing of theirs is left. To use one again spares the
+    /// kernel a dozen calls.
+    spares: Mutex<Vec<Mapping>>,
 }
+
+/// Spare reservations that an image keeps.
+const SPARES: usize = 4;
+/// Spare reservations that all images together keep: 1 TiB of address space.
+const ALL_SPARES: usize = 256;
+static SPARES_KEPT: AtomicUsize = AtomicUsize::new(0);
 
 enum Bytes {
     Owned(Vec<u8>),
@@ -337,7 +385,7 @@ impl Content {
     pub(crate) fn new(bytes: Vec<u8>, top: u64) -> io::Result<Self> {
         let fits_slot = POOLS.iter().any(|(capacity, _, _)| *capacity as u64 >= top);
         if bytes.len() <= Self::COPIED && fits_slot || bytes.is_empty() {
-            return Ok(Self { file: None, bytes: Bytes::Owned(bytes) });
+            return Ok(Self { file: None, bytes: Bytes::Owned(bytes), spares: Mutex::default() });
         }
         // SAFETY: the name is a valid C string; the descriptor that comes back is ours.
         let file = unsafe {
@@ -358,7 +406,7 @@ impl Content {
         let base = if base == libc::MAP_FAILED { None } else { NonNull::new(base.cast()) };
         let base = base.ok_or_else(io::Error::last_os_error)?;
         let mapping = Mapping { base, length: bytes.len() };
-        Ok(Self { file: Some(file.into()), bytes: Bytes::Mapped(mapping) })
+        Ok(Self { file: Some(file.into()), bytes: Bytes::Mapped(mapping), spares: Mutex::default() })
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -367,5 +415,35 @@ impl Content {
             // SAFETY: the mapping is as long as the sealed file, which never changes.
             Bytes::Mapped(mapping) => unsafe { std::slice::from_raw_parts(mapping.base.as_ptr(), mapping.length) },
         }
+    }
+    fn spares(&self) -> MutexGuard<'_, Vec<Mapping>> {
+        self.spares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A reservation in which all of the image is mapped, and nothing was changed.
+    fn spare(&self) -> Option<Mapping> {
+        let spare = self.spares().pop()?;
+        SPARES_KEPT.fetch_sub(1, Relaxed);
+        Some(spare)
+    }
+
+    /// Keeps a reservation of a copy that is gone, in which all of the image is mapped below `top`, unless there are enough.
+    fn keep(&self, mapping: Mapping, top: u64) {
+        if self.file.is_none() || SPARES_KEPT.load(Relaxed) >= ALL_SPARES || self.spares().len() >= SPARES {
+            return;
+        }
+        // What was written goes back to the host; what is seen afterwards is the image again, and zeros.
+        // SAFETY: the range lies in this reservation, of which nobody holds a reference.
+        if unsafe { libc::madvise(mapping.base.add(GUARD).as_ptr().cast(), top as usize, libc::MADV_DONTNEED) } == 0 {
+            SPARES_KEPT.fetch_add(1, Relaxed);
+            self.spares().push(mapping);
+        }
+    }
+}
+
+impl Drop for Content {
+    fn drop(&mut self) {
+        let kept = self.spares.get_mut().unwrap_or_else(PoisonError::into_inner).len();
+        SPARES_KEPT.fetch_sub(kept, Relaxed);
     }
 }

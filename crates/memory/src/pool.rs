@@ -317,11 +317,11 @@ mod tests {
         }
         drop(first);
         let again = pool.take(64 << 10).unwrap();
-        assert!(contents(&again).iter().all(|byte| *byte == 0));
+        assert!(contents(&again) == vec![0; 64 << 10]);
         drop(again);
         let with_image = pool.take_with_image(8192, &[5; 5000]).unwrap();
         let bytes = contents(&with_image);
-        assert!(bytes[..5000].iter().all(|byte| *byte == 5) && bytes[5000..].iter().all(|byte| *byte == 0));
+        assert!(bytes[..5000] == [5; 5000] && bytes[5000..] == [0; 8192 - 5000]);
     }
 
     #[test]
@@ -345,7 +345,7 @@ mod tests {
             slot.view().store_u64(u32::MAX, u64::from(value));
         }
         for (slot, value) in slots.iter().zip(1u8..) {
-            assert!(contents(slot)[..4095].iter().all(|byte| *byte == value));
+            assert!(contents(slot)[..4095] == [value; 4095]);
         }
         drop(slots);
         assert_eq!(pool.taken(), 0);
@@ -358,7 +358,7 @@ mod tests {
         slot.view().fill(0, LARGE, 9);
         drop(slot);
         pool.trim(0);
-        assert!(contents(&pool.take(LARGE as usize).unwrap()).iter().all(|byte| *byte == 0));
+        assert!(contents(&pool.take(LARGE as usize).unwrap()) == vec![0; LARGE as usize]);
     }
 
     #[test]

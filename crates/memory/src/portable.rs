@@ -87,6 +87,10 @@ impl Frozen {
         Ok(Self { block, mask: (size - 1) as u32, length: bytes.len() })
     }
 
+    pub(crate) fn of_constants(bytes: &'static [u8]) -> io::Result<Self> {
+        Self::new(bytes)
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         // SAFETY: the first `length` bytes were written by `new`, and nothing writes afterwards.
         unsafe { std::slice::from_raw_parts(self.block.base.as_ptr(), self.length) }
@@ -174,6 +178,12 @@ impl Backing {
     pub(crate) fn is_reserved(&self) -> bool {
         false
     }
+
+    pub(crate) fn is_as_image(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn set_as_image(&mut self) {}
 
     /// Makes sure that pages have memory.
     pub(crate) fn commit(&mut self, first: u32, pages: u32) -> io::Result<()> {

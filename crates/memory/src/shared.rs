@@ -23,6 +23,18 @@ impl SharedImage {
         Ok(Self { frozen: Arc::new(Frozen::new(bytes)?) })
     }
 
+    /// As [`new`](SharedImage::new), for constants of the program. Where the platform can, and they are whole pages of 4096 bytes, they are not
+    /// copied: the program's own file is mapped a second time, and a page that nobody looks at costs nothing.
+    ///
+    /// # Errors
+    /// As [`new`](SharedImage::new).
+    pub fn of_constants(bytes: &'static [u8]) -> io::Result<Self> {
+        if bytes.len() > 1 << 31 {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput));
+        }
+        Ok(Self { frozen: Arc::new(Frozen::of_constants(bytes)?) })
+    }
+
     /// The contents.
     pub fn bytes(&self) -> &[u8] {
         self.frozen.bytes()
@@ -64,5 +76,36 @@ impl SharedView<'_> {
 impl std::fmt::Debug for SharedView<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SharedView")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[repr(align(4096))]
+    struct Pages([u8; 8192]);
+    static PAGES: Pages = Pages([7; 8192]);
+
+    /// Whether they can be mapped again or not, constants are shown as they are, with zeros behind them, and stay where they were.
+    #[test]
+    fn constants_are_shown_like_copies() {
+        let elsewhere: &'static [u8] = Vec::leak(vec![5; 8192]);
+        let aligned = elsewhere.as_ptr().align_offset(4096);
+        let cases: [&'static [u8]; 5] = [&PAGES.0, &PAGES.0[..4096], &PAGES.0[1..4097], &elsewhere[aligned.min(4096)..][..4096], &[]];
+        for bytes in cases {
+            let expected = bytes.to_vec();
+            let image = SharedImage::of_constants(bytes).unwrap();
+            assert_eq!(image.bytes(), expected);
+            assert_eq!(bytes, expected);
+            let pool = crate::Pool::new(4096, 1).unwrap();
+            let slot = pool.take(4096).unwrap();
+            let view = slot.dual(&image);
+            let last = 0x8000_0000 + expected.len() as u32;
+            assert_eq!(view.load_u64(last), 0, "zeros behind");
+            assert_eq!(view.load_u8(0x8000_0000), expected.first().copied().unwrap_or(0));
+            drop(image);
+            assert_eq!(bytes, expected, "and after it is gone");
+        }
     }
 }

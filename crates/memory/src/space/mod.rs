@@ -128,7 +128,11 @@ impl Space {
 
     /// Bytes committed, bookkeeping counted.
     pub fn committed(&self) -> u64 {
-        self.mapped_pages * u64::from(PAGE) + self.kinds.len() as u64 + (self.regions.len() * (size_of::<Region>() + 16)) as u64
+        Self::committed_by(self.mapped_pages, self.kinds.len(), self.regions.len())
+    }
+
+    fn committed_by(pages: u64, kinds: usize, regions: usize) -> u64 {
+        pages * u64::from(PAGE) + kinds as u64 + (regions * (size_of::<Region>() + 16)) as u64
     }
 
     /// The most that was ever committed, in bytes.

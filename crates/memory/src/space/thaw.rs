@@ -27,27 +27,24 @@ impl Space {
         let mut space = Self::new(image.granularity, cap, image.top());
         space.regions.clone_from(&image.regions);
         space.mapped_pages = image.mapped_pages;
-        space.kinds.clone_from(&image.kinds);
-        space.peak = space.committed();
+        space.peak = image.committed();
         if space.peak > space.cap {
             return Err(io::Error::new(io::ErrorKind::OutOfMemory, MapError::Cap));
         }
         if image.top() == 0 {
             return Ok(space);
         }
-        let (backing, leftover) = Backing::for_image(image.top(), image.content())?;
-        let reserved = backing.is_reserved();
-        space.backing = Some(backing);
-        if !reserved {
-            if let Some(backing) = &mut space.backing {
-                for page in 0..space.kinds.len() as u32 {
-                    if space.kinds[page as usize] & kind::MAPPED != 0 {
-                        backing.commit(page, 1)?;
-                    }
+        let (mut backing, leftover) = Backing::for_image(image.top(), image.content())?;
+        space.origin = Some(Arc::clone(image));
+        if !backing.is_reserved() {
+            space.kinds.clone_from(&image.kinds);
+            for page in 0..space.kinds.len() as u32 {
+                if space.kinds[page as usize] & kind::MAPPED != 0 {
+                    backing.commit(page, 1)?;
                 }
             }
+            space.backing = Some(backing);
             space.clean(leftover, Some(image));
-            space.origin = Some(Arc::clone(image));
             return Ok(space);
         }
         space.kinds.clone_from(&image.guarded.kinds);
@@ -58,21 +55,11 @@ impl Space {
             }
             space.aside.insert(*page, buffer);
         }
-        let Some(backing) = &mut space.backing else { return Ok(space) };
-        for (first, end, access) in &image.guarded.spans {
-            // What is mapped comes with its protection; only the zeros between are opened.
-            let mut at = *first;
-            image.each_run(*first, *end, |first, pages, offset| {
-                if first > at {
-                    backing.protect(at, first - at, *access)?;
-                }
-                at = first + pages;
-                backing.map_content(image.content(), first, pages, offset, *access)
-            })?;
-            if *end > at {
-                backing.protect(at, end - at, *access)?;
-            }
+        if !backing.is_as_image() {
+            image.map_into(&mut backing)?;
+            backing.set_as_image();
         }
+        space.backing = Some(backing);
         Ok(space)
     }
 
@@ -84,6 +71,32 @@ impl Space {
     /// Pages that some region touches.
     pub(crate) fn mapped_pages(&self) -> u64 {
         self.mapped_pages
+    }
+}
+
+impl Frozen {
+    /// Bytes that a copy has committed, bookkeeping counted: see [`Space::committed`].
+    fn committed(&self) -> u64 {
+        Space::committed_by(self.mapped_pages, self.kinds.len(), self.regions.len())
+    }
+
+    /// Maps all of it into a new reservation.
+    fn map_into(&self, backing: &mut Backing) -> io::Result<()> {
+        for (first, end, access) in &self.guarded.spans {
+            // What is mapped comes with its protection; only the zeros between are opened.
+            let mut at = *first;
+            self.each_run(*first, *end, |first, pages, offset| {
+                if first > at {
+                    backing.protect(at, first - at, *access)?;
+                }
+                at = first + pages;
+                backing.map_content(self.content(), first, pages, offset, *access)
+            })?;
+            if *end > at {
+                backing.protect(at, end - at, *access)?;
+            }
+        }
+        Ok(())
     }
 }
 
