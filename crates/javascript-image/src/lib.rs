@@ -6,5 +6,11 @@
 
 #![forbid(unsafe_code)]
 
+/// Lies where a page begins, so that it can be mapped instead of copied.
+#[repr(C, align(4096))]
+struct Aligned<T: ?Sized>(T);
+
+static ALIGNED: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/library.image")));
+
 /// The image, made by the engine of the same version while this crate was built.
-pub static IMAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/library.image"));
+pub static IMAGE: &[u8] = &ALIGNED.0;

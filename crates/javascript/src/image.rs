@@ -4,6 +4,7 @@
 //! run. Names, shapes, property tables, slots and bytecode land in the shared zone (see
 //! [`crate::heap::memory::BUILDING_ZONE`]); what a cell copies is the realm's slots and the objects' headers.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use memory::{Pool, SharedImage};
@@ -20,6 +21,8 @@ use crate::vm::{Entry, Host, REALM_END, Realm, Saved, Vm};
 /// Bytes of a new cell's stack, a window's free room included. With the objects in front and a small program behind, a new cell stays
 /// below 8 KiB: what a recycled slot has to be cleared of is what making a cell costs.
 const STACK: u32 = 3 << 10;
+/// The shared part is whole pages, so that a process can map it from its own file.
+const PAGE: usize = memory::PAGE as usize;
 /// Where garbage of the building goes.
 const SCRATCH: u32 = 2 << 20;
 
@@ -27,7 +30,7 @@ const SCRATCH: u32 = 2 << 20;
 pub(crate) struct Image {
     pub(crate) shared: SharedImage,
     /// The first bytes of a new slot; behind them the stack.
-    pub(crate) private: Vec<u8>,
+    pub(crate) private: Cow<'static, [u8]>,
     pub(crate) saved: Saved,
 }
 
@@ -54,14 +57,15 @@ pub fn library_image() -> Vec<u8> {
 }
 
 /// Hands the library's image in, so that this process need not build it: some milliseconds saved. It must be what
-/// [`library_image`] of this very version made, for it is trusted. Without effect once the first cell was made; an image of
-/// another version of the bytecode is passed over.
+/// [`library_image`] of this very version made, for it is trusted. Where it lies at a multiple of 4096 in the program's file it is not even
+/// copied. Without effect once the first cell was made; an image of another version of the bytecode is passed over.
 pub fn set_library_image(bytes: &'static [u8]) {
     let _ = READY.set(bytes);
 }
 
 impl Image {
-    /// Schedule and length of the shared part (u32 each), registers by postcard behind their length (u32), private and shared bytes.
+    /// Schedule, lengths of registers, private and shared part (u32 each), registers by postcard, private bytes; from the next page on the
+    /// shared ones.
     fn write(&self) -> Vec<u8> {
         let mut registers = Vec::new();
         // Writing to a vector does not fail.
@@ -73,23 +77,23 @@ impl Image {
         }
         out.extend_from_slice(&registers);
         out.extend_from_slice(&self.private);
+        out.resize(out.len().next_multiple_of(PAGE), 0);
         out.extend_from_slice(shared);
         out
     }
 
-    fn read(bytes: &[u8]) -> Option<Image> {
+    fn read(bytes: &'static [u8]) -> Option<Image> {
         let (head, rest) = bytes.split_at_checked(16)?;
         let word = |i: usize| u32::from_le_bytes([head[i * 4], head[i * 4 + 1], head[i * 4 + 2], head[i * 4 + 3]]);
         if word(0) != crate::bytecode::FUEL_SCHEDULE {
             return None;
         }
         let (mut registers, rest) = rest.split_at_checked(word(1) as usize)?;
-        let (private, shared) = rest.split_at_checked(word(2) as usize)?;
-        if shared.len() != word(3) as usize {
-            return None;
-        }
+        let (private, _) = rest.split_at_checked(word(2) as usize)?;
+        let head = (16 + word(1) as usize + private.len()).next_multiple_of(PAGE);
+        let shared = bytes.get(head..).filter(|shared| shared.len() == word(3) as usize)?;
         let saved = cell::read_header(&mut registers).ok()?;
-        Some(Image { shared: SharedImage::new(shared).ok()?, private: private.to_vec(), saved })
+        Some(Image { shared: SharedImage::of_constants(shared).ok()?, private: private.into(), saved })
     }
 }
 
@@ -412,6 +416,7 @@ impl Builder<'_, '_> {
         let top = stack + (8 + STACK).next_multiple_of(16);
         let mut shared = Vec::new();
         mem.read(SHARED, vm.heap.shared_cursor & !SHARED, &mut shared);
+        shared.resize(shared.len().next_multiple_of(PAGE), 0);
         let mut private = Vec::new();
         mem.read(0, stack + 16, &mut private);
         let saved = Saved {
@@ -431,7 +436,7 @@ impl Builder<'_, '_> {
             random: 0x9e37_79b9_7f4a_7c15,
         };
         let shared = SharedImage::new(&shared).map_err(|e| e.to_string())?;
-        Ok(Image { shared, private, saved })
+        Ok(Image { shared, private: private.into(), saved })
     }
 }
 
