@@ -135,10 +135,16 @@ fn a_watched_variable_stops_the_program_when_it_changes() {
     gdb.ask("bs");
     assert_eq!(gdb.registers()[0], 0);
     assert_eq!(gdb.ask(&format!("Z2,{return_address_at:x},4")), "OK");
-    let stopped = gdb.ask("c");
-    let watched = stopped.split("watch:").nth(1).unwrap_or_else(|| panic!("{stopped}")).trim_end_matches(';');
-    assert_eq!(u32::from_str_radix(watched, 16).expect("hex"), return_address_at);
+    let watched = |stopped: String| {
+        let address = stopped.split("watch:").nth(1).unwrap_or_else(|| panic!("{stopped}")).trim_end_matches(';');
+        u32::from_str_radix(address, 16).expect("hex")
+    };
+    assert_eq!(watched(gdb.ask("c")), return_address_at);
     assert_eq!(gdb.registers()[0] + 4, return_address_at);
+    // Backwards it stops before the change, and before that nothing has changed.
+    assert_eq!(watched(gdb.ask("bc")), return_address_at);
+    assert_eq!(gdb.registers()[0], 0);
+    assert!(gdb.ask("bc").contains("replaylog:begin"));
     // gdb goes away in the middle: the program was not run to its end, and the command says so.
     assert_eq!(gdb.end().0, Some(2));
 }

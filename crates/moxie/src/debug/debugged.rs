@@ -23,10 +23,10 @@ struct Orders {
     until: u64,
     breakpoints: BTreeSet<u32>,
     watched: Vec<(u32, u32, Vec<u8>)>,
-    /// Only remember where breakpoints are, do not stop there.
+    /// Only remember where there was reason to stop, do not stop there.
     only_remember: bool,
-    /// The last instruction number at which the next instruction had a breakpoint.
-    last_breakpoint: Option<u64>,
+    /// The last moment, as a number of instructions, at which there was reason to stop: for watched memory, before it changed.
+    last: Option<(u64, Halted)>,
     found: Option<Halted>,
 }
 
@@ -44,8 +44,11 @@ impl Observer for Lookout {
             let now = contents(&machine.space, *start, *length);
             if now != *old {
                 *old = now;
-                orders.found = Some(Halted::Watched(*start));
-                return false;
+                if !orders.only_remember {
+                    orders.found = Some(Halted::Watched(*start));
+                    return false;
+                }
+                orders.last = Some((count - 1, Halted::Watched(*start)));
             }
         }
         if count >= orders.until {
@@ -53,11 +56,11 @@ impl Observer for Lookout {
             return false;
         }
         if orders.breakpoints.contains(&machine.cpu.pc) {
-            orders.last_breakpoint = Some(count);
             if !orders.only_remember {
                 orders.found = Some(Halted::Breakpoint);
                 return false;
             }
+            orders.last = Some((count, Halted::Breakpoint));
         }
         true
     }
@@ -69,6 +72,10 @@ fn contents(space: &Space, start: u32, length: u32) -> Vec<u8> {
     let there = space.read_up_to(start, &mut bytes);
     bytes.truncate(there);
     bytes
+}
+
+fn contents_of(space: &Space, watched: &[(u32, u32)]) -> Vec<(u32, u32, Vec<u8>)> {
+    watched.iter().map(|(start, length)| (*start, *length, contents(space, *start, *length))).collect()
 }
 
 /// Takes console text: standard output, standard error.
@@ -195,13 +202,20 @@ impl Debugged {
         true
     }
 
-    /// Runs forwards without stopping at breakpoints.
+    /// Runs forwards without stopping.
     fn run_to(&mut self, count: u64) -> bool {
+        self.search_to(count, &[])
+    }
+
+    /// Runs forwards without stopping, but remembers the last moment at which there was reason to.
+    fn search_to(&mut self, count: u64, watched: &[(u32, u32)]) -> bool {
         {
+            let space = &self.machine().space;
             let mut orders = lock(&self.orders);
             orders.until = count;
             orders.only_remember = true;
-            orders.watched.clear();
+            orders.last = None;
+            orders.watched = contents_of(space, watched);
         }
         let arrived = self.count() == count || self.run() == Halted::Paused;
         lock(&self.orders).only_remember = false;
@@ -243,7 +257,7 @@ impl Inferior for Debugged {
             let space = &self.machine().space;
             let mut orders = lock(&self.orders);
             orders.until = self.count().saturating_add(most);
-            orders.watched = watched.iter().map(|(start, length)| (*start, *length, contents(space, *start, *length))).collect();
+            orders.watched = contents_of(space, watched);
             orders.breakpoints.clone_from(breakpoints);
         }
         let halted = self.run();
@@ -259,7 +273,7 @@ impl Inferior for Debugged {
         if target >= now || !self.go_to(target) { 0 } else { now - target }
     }
 
-    fn back_to(&mut self, breakpoints: &BTreeSet<u32>) -> bool {
+    fn back_to(&mut self, breakpoints: &BTreeSet<u32>, watched: &[(u32, u32)]) -> Option<Halted> {
         let now = self.count();
         lock(&self.orders).breakpoints.clone_from(breakpoints);
         let mut end = now;
@@ -269,19 +283,18 @@ impl Inferior for Debugged {
             if start >= end {
                 continue;
             }
-            lock(&self.orders).last_breakpoint = None;
-            if !self.restart_from(snapshot) || !self.run_to(end) {
-                return false;
+            if !self.restart_from(snapshot) || !self.search_to(end, watched) {
+                return None;
             }
             // Where we stand now is no earlier moment.
-            let found = lock(&self.orders).last_breakpoint.filter(|count| *count < now);
-            if let Some(count) = found {
-                return self.go_to(count);
+            let found = lock(&self.orders).last.take().filter(|(count, _)| *count < now);
+            if let Some((count, why)) = found {
+                return self.go_to(count).then_some(why);
             }
             end = start;
         }
         let first = self.snapshots.first().map_or(now, |(count, _)| *count);
         self.go_to(first);
-        false
+        None
     }
 }

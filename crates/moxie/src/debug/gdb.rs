@@ -41,8 +41,9 @@ pub trait Inferior {
     fn go(&mut self, most: u64, breakpoints: &BTreeSet<u32>, watched: &[(u32, u32)]) -> Halted;
     /// Goes back so many instructions, or to the beginning; how many it went.
     fn back(&mut self, instructions: u64) -> u64;
-    /// Goes back to the nearest earlier moment at a breakpoint; false when it went to the beginning.
-    fn back_to(&mut self, breakpoints: &BTreeSet<u32>) -> bool;
+    /// Goes back to the nearest earlier moment at a breakpoint, or before watched memory (start and length) changed; none when it went to the
+    /// beginning.
+    fn back_to(&mut self, breakpoints: &BTreeSet<u32>, watched: &[(u32, u32)]) -> Option<Halted>;
 }
 
 /// Why [`Inferior::go`] came back.
@@ -125,10 +126,10 @@ impl<I: Inferior> Session<'_, I> {
                 });
             }
             Action::ReverseContinue => {
-                return Some(if self.inferior.back_to(&self.breakpoints) {
-                    SingleThreadStopReason::SwBreak(())
-                } else {
-                    SingleThreadStopReason::ReplayLog { tid: None, pos: ReplayLogPosition::Begin }
+                return Some(match self.inferior.back_to(&self.breakpoints, &self.watches) {
+                    Some(Halted::Watched(addr)) => SingleThreadStopReason::Watch { tid: (), kind: WatchKind::Write, addr },
+                    Some(_) => SingleThreadStopReason::SwBreak(()),
+                    None => SingleThreadStopReason::ReplayLog { tid: None, pos: ReplayLogPosition::Begin },
                 });
             }
             Action::Continue => self.inferior.go(PATIENCE, &self.breakpoints, &self.watches),
