@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::ToolchainError;
+use super::packages::Patch;
 use super::progress::Progress;
 use super::shell::Shell;
 use super::stages::{self, Stage};
@@ -84,7 +85,7 @@ impl Site {
     }
 
     fn debugger(&self) -> String {
-        format!("{RECIPE} {}", if self.gdb { "gdb" } else { "none" })
+        format!("{RECIPE} {}", if self.gdb { "gdb, patched" } else { "none" })
     }
 
     fn shell<'a>(&self, stage: &'a str, line: Line<'a>) -> Result<Shell<'a>, ToolchainError> {
@@ -105,19 +106,25 @@ impl Site {
 
     fn unpack_sources(&self, line: Line<'_>) -> Done {
         let mut shell = self.shell("sources", line)?;
-        for source in &[packages::BINUTILS, packages::GCC, packages::NEWLIB] {
-            packages::unpack_source(&mut shell, source, &self.packages, &self.sources)?;
+        for source in &[packages::BINUTILS, packages::NEWLIB] {
+            packages::unpack_source(&mut shell, source, &self.packages, &self.sources, &[])?;
         }
-        let gcc = self.sources.join("gcc");
         let manual = packages::gcc_patch(&self.packages)
             .ok_or(ToolchainError::NoSource { package: "gcc-12-source", prefix: "patches/gcc-gfdl-build" })?;
-        shell.run(&gcc, "patch", ["-p2".as_ref(), "-i".as_ref(), manual.as_os_str()])?;
-        for (name, text) in runtime::patches() {
-            let patch = self.sources.join(name);
-            fs::write(&patch, text).map_err(ToolchainError::io("cannot write", &patch))?;
-            shell.run(&gcc, "patch", ["-p1".as_ref(), "-i".as_ref(), patch.as_os_str()])?;
-        }
-        Ok(())
+        let mut patches = vec![Patch { file: manual, strip: "-p2" }];
+        patches.extend(self.patches("gcc-")?);
+        packages::unpack_source(&mut shell, &packages::GCC, &self.packages, &self.sources, &patches)
+    }
+
+    /// Our changes to a source, as files; their names start with the source's.
+    fn patches(&self, start: &str) -> Result<Vec<Patch>, ToolchainError> {
+        let ours = runtime::patches().filter(|(name, _)| name.starts_with(start));
+        ours.map(|(name, text)| {
+            let file = self.sources.join(name);
+            fs::write(&file, text).map_err(ToolchainError::io("cannot write", &file))?;
+            Ok(Patch { file, strip: "-p1" })
+        })
+        .collect()
     }
 
     /// Configures unless an earlier run has, in the same way, and answers the directory to make in.
@@ -213,7 +220,7 @@ impl Site {
         }
         let mut shell = self.shell("gdb", line)?;
         if !self.sources.join(packages::GDB.name).exists() {
-            packages::unpack_source(&mut shell, &packages::GDB, &self.packages, &self.sources)?;
+            packages::unpack_source(&mut shell, &packages::GDB, &self.packages, &self.sources, &self.patches("gdb-")?)?;
         }
         let mut options = words(
             "--disable-werror --disable-binutils --disable-gas --disable-ld --disable-gprof --disable-gprofng --disable-sim \

@@ -112,8 +112,21 @@ pub(super) const GDB: Source = Source { package: "gdb-source", folder: "usr/src"
 /// Debian's own patch that makes gcc build without the manual that Debian left out.
 pub(super) const GCC_WITHOUT_MANUAL: &str = "usr/src/gcc-12/patches/gcc-gfdl-build.diff";
 
+/// A change to a source.
+pub(super) struct Patch {
+    pub(super) file: PathBuf,
+    /// How many folders of the paths in it are left out, as `patch` is told.
+    pub(super) strip: &'static str,
+}
+
 /// Downloads a source package (no root needed) below `packages`, and unpacks the source in it to `sources/NAME`.
-pub(super) fn unpack_source(shell: &mut Shell<'_>, source: &Source, packages: &Path, sources: &Path) -> Result<(), ToolchainError> {
+pub(super) fn unpack_source(
+    shell: &mut Shell<'_>,
+    source: &Source,
+    packages: &Path,
+    sources: &Path,
+    patches: &[Patch],
+) -> Result<(), ToolchainError> {
     let archive = match find_archive(source, packages) {
         Some(archive) => archive,
         None => {
@@ -138,6 +151,9 @@ pub(super) fn unpack_source(shell: &mut Shell<'_>, source: &Source, packages: &P
     }
     fs::create_dir_all(&part).map_err(ToolchainError::io("cannot create", &part))?;
     shell.run(&part, "tar", ["--strip-components=1".as_ref(), "-xf".as_ref(), archive.as_os_str()])?;
+    for patch in patches {
+        shell.run(&part, "patch", [patch.strip.as_ref(), "-i".as_ref(), patch.file.as_os_str()])?;
+    }
     fs::rename(&part, &directory).map_err(ToolchainError::io("cannot create", &directory))
 }
 

@@ -22,7 +22,7 @@ const STAMP: &str = "oubliette-runtime";
 /// As in `guest/moxie/Makefile`: the memory functions must not become calls to themselves.
 const FLAGS: &[&str] = &["-O2", "-g0", "-fno-builtin", "-fno-tree-loop-distribute-patterns", "-ffunction-sections"];
 
-/// Our changes to gcc's source: name and text.
+/// Our changes to sources: name, which starts with the source's, and text.
 pub(super) fn patches() -> impl Iterator<Item = (&'static str, &'static [u8])> {
     PATCHES.files().filter_map(|file| {
         let name = file.path().to_str().filter(|name| name.ends_with(".patch"))?;
@@ -190,7 +190,9 @@ mod tests {
         }
         let headers: Vec<_> = files(&INCLUDE).iter().map(|file| file.path().display().to_string()).collect();
         assert_eq!(headers, ["oubliette.h", "sandboxrt.h", "sandboxrt_crypto.h", "sys/mman.h"]);
-        assert_eq!(patches().count(), 1);
+        let mut names: Vec<_> = patches().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["gcc-little-endian-float.patch", "gdb-frame-base.patch"]);
     }
 
     /// The makefile builds the same runtime for the repository's own fixtures.
