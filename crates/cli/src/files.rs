@@ -19,9 +19,12 @@ pub(crate) fn read(path: &Path) -> Result<Arc<[u8]>> {
         std::io::stdin().lock().take(MOST + 1).read_to_end(&mut bytes).context("cannot read standard input")?;
     } else {
         let file = fs::File::open(path).with_context(|| format!("cannot open `{name}`"))?;
-        if file.metadata().is_ok_and(|data| data.is_dir()) {
+        let data = file.metadata().with_context(|| format!("cannot read `{name}`"))?;
+        if data.is_dir() {
             bail!("`{name}` is a folder, not a file");
         }
+        // One read where the file is as long as it says, with room to see its end.
+        bytes.reserve_exact(data.len().min(64 << 20) as usize + 1);
         file.take(MOST + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read `{name}`"))?;
     }
     if bytes.len() as u64 > MOST {
@@ -53,6 +56,14 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     }
     file.persist(path).with_context(fails)?;
     Ok(())
+}
+
+/// Refuses the name of a file to write in a folder that is not there.
+pub(crate) fn ensure_folder(path: &Path) -> Result<()> {
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        Some(folder) => bail!("cannot write `{}`: there is no folder `{}`", path.display(), folder.display()),
+        None => Ok(()),
+    }
 }
 
 /// Whether a text can only be a hash.

@@ -3,14 +3,15 @@
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
 use machine::catalogue::Catalogue;
 use machine::image::{self, Image, Options, Progress};
 
+use crate::display::{self, Display};
 use crate::{check, resources};
 
 /// `oubliette image`
@@ -72,30 +73,28 @@ fn build(options: &Options, verbose: bool) -> Result<()> {
             bail!("there is no archive `{}`", archive.display());
         }
     }
-    let bar = std::io::stderr().is_terminal().then(|| {
-        let style = ProgressStyle::with_template("{spinner} [{pos}/{len}] {prefix} ({elapsed}) {wide_msg}");
-        let bar = ProgressBar::new(1).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.enable_steady_tick(Duration::from_millis(200));
-        bar
+    let step = Arc::new(Mutex::new((String::new(), String::new())));
+    let display = std::io::stderr().is_terminal().then(|| {
+        let step = Arc::clone(&step);
+        Display::start(Duration::ZERO, move |elapsed| {
+            let (title, line) = &*step.lock().unwrap_or_else(PoisonError::into_inner);
+            format!("{title} ({}) {line}", display::clock(elapsed))
+        })
     });
-    let result = image::build(options, &mut |progress| match (progress, &bar) {
-        (Progress::Step { number, total, title }, Some(bar)) => {
-            bar.set_length(total as u64);
-            bar.set_position(number as u64);
-            bar.set_prefix(title.to_owned());
-            bar.set_message("");
+    let set_line = |line: &str| line.clone_into(&mut step.lock().unwrap_or_else(PoisonError::into_inner).1);
+    let result = image::build(options, &mut |progress| match (progress, &display) {
+        (Progress::Step { number, total, title }, Some(_)) => {
+            *step.lock().unwrap_or_else(PoisonError::into_inner) = (format!("[{number}/{total}] {title}"), String::new());
         }
         (Progress::Step { number, total, title }, None) => eprintln!("[{number}/{total}] {title}"),
-        (Progress::Skipped, Some(bar)) => bar.set_message("was done before"),
+        (Progress::Skipped, Some(_)) => set_line("was done before"),
         (Progress::Skipped, None) => eprintln!("    was done before"),
-        (Progress::Line(line), Some(bar)) if verbose => bar.println(line),
-        (Progress::Line(line), Some(bar)) => bar.set_message(line.chars().filter(|c| !c.is_control()).collect::<String>()),
+        (Progress::Line(line), Some(display)) if verbose => display.say(line),
+        (Progress::Line(line), Some(_)) => set_line(line),
         (Progress::Line(line), None) if verbose => eprintln!("    {line}"),
         (Progress::Line(_), None) => {}
     });
-    if let Some(bar) = bar {
-        bar.finish_and_clear();
-    }
+    drop(display);
     Ok(result.map(drop)?)
 }
 

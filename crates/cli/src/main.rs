@@ -1,14 +1,16 @@
 //! The `oubliette` command.
 #![forbid(unsafe_code)]
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 mod again;
 mod check;
 mod compiler;
 mod copy;
+mod display;
 mod files;
 mod inspect;
 mod javascript;
@@ -34,13 +36,16 @@ struct Command {
     command: Subcommands,
 }
 
+const RUN: &str = "Run a program in a cell";
+const EVAL: &str = "Run JavaScript given here, and show its value";
+
 #[derive(Subcommand, Debug)]
 enum Subcommands {
-    /// Run a program in a cell
+    #[command(about = RUN, long_about = None)]
     Run(run::RunArgs),
     /// A main Ruby, in which Sandbox makes boxes: a file, code, or line by line
     Ruby(master::RubyArgs),
-    /// Run JavaScript given here, and show its value
+    #[command(about = EVAL, long_about = None)]
     Eval(javascript::EvalArgs),
     /// JavaScript line by line, in one cell
     Repl(javascript::ReplArgs),
@@ -71,26 +76,29 @@ enum Subcommands {
     Cc(compiler::CcArgs),
 }
 
-/// The same with `run` alone: to describe all the others' flags costs as much as a short run does.
-#[derive(Parser, Debug)]
-#[command(name = "oubliette", version, max_term_width = 120)]
-struct RunCommand {
-    #[command(subcommand)]
-    command: RunOnly,
+/// Reads the command line of a subcommand that is over in a moment, by itself: to describe all the others' flags takes as long as a short run.
+fn alone<A: Args>(name: &'static str, about: &'static str) -> A {
+    let mut whole = alone_command::<A>(name, about);
+    let mut matches = whole.get_matches_mut();
+    // That it is this subcommand is known, and every other is refused.
+    let parsed = matches.remove_subcommand().map(|(_, mut matches)| A::from_arg_matches_mut(&mut matches));
+    match parsed {
+        Some(Ok(args)) => args,
+        Some(Err(error)) => error.format(&mut whole).exit(),
+        None => whole.error(clap::error::ErrorKind::MissingSubcommand, "a subcommand is missing").exit(),
+    }
 }
 
-#[derive(Subcommand, Debug)]
-enum RunOnly {
-    /// Run a program in a cell
-    Run(run::RunArgs),
+fn alone_command<A: Args>(name: &'static str, about: &'static str) -> clap::Command {
+    let whole = clap::Command::new("oubliette").version(env!("CARGO_PKG_VERSION")).max_term_width(120).subcommand_required(true);
+    whole.subcommand(A::augment_args(clap::Command::new(name)).about(about).long_about(None))
 }
 
 fn main() -> ExitCode {
-    let result = if std::env::args_os().nth(1).is_some_and(|word| word == "run") {
-        let RunOnly::Run(args) = RunCommand::parse().command;
-        run::run(&args)
-    } else {
-        dispatch(&Command::parse().command)
+    let result = match std::env::args_os().nth(1).as_deref().and_then(OsStr::to_str) {
+        Some("run") => run::run(&alone("run", RUN)),
+        Some("eval") => javascript::eval(&alone("eval", EVAL)),
+        _ => dispatch(&Command::parse().command),
     };
     result.unwrap_or_else(|error| {
         eprintln!("oubliette: {error:#}");
@@ -144,6 +152,23 @@ mod tests {
     #[test]
     fn every_flag_is_declared_soundly() {
         super::Command::command().debug_assert();
-        super::RunCommand::command().debug_assert();
+    }
+
+    /// What is read by itself is described and read as it is among the others.
+    #[test]
+    fn subcommands_alone_are_as_among_the_others() {
+        let mut whole = super::Command::command();
+        let alone = [
+            super::alone_command::<super::run::RunArgs>("run", super::RUN),
+            super::alone_command::<super::javascript::EvalArgs>("eval", super::EVAL),
+        ];
+        whole.build();
+        for mut alone in alone {
+            alone.clone().debug_assert();
+            alone.build();
+            let Some(name) = alone.get_subcommands().next().map(|only| only.get_name().to_owned()) else { panic!("no subcommand") };
+            let help = |of: &mut clap::Command| of.find_subcommand_mut(&name).map(|only| only.render_long_help().to_string());
+            assert_eq!(help(&mut alone), help(&mut whole));
+        }
     }
 }

@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use oubliette::{
-    AnyCell, Bound, CellKind, Ending, Guest, Input, InterruptHandle, Limits, Outcome, Receipt, Recording, Report, Request, Standard, Task,
-};
+use indicatif::HumanCount;
+use oubliette::{AnyCell, Bound, CellKind, Ending, Guest, Input, Limits, Outcome, Receipt, Recording, Report, Request, Standard, Task};
 
+use crate::display::{self, Display};
 use crate::watch::{self, Watch};
 use crate::{files, present, quantities, resources};
 
@@ -229,6 +228,10 @@ impl Job {
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     let request = args.job.request()?;
+    // Better said now than after a run whose work is lost.
+    for path in [&args.output, &args.record, &args.receipt, &args.job.state].into_iter().flatten() {
+        files::ensure_folder(path)?;
+    }
     if args.watch.is_asked_for() {
         if args.record.is_some() || args.receipt.is_some() {
             bail!("-t, -g and -p watch a run from inside; they do not go together with --record or --receipt");
@@ -288,6 +291,9 @@ pub(crate) fn debug(args: &DebugArgs) -> Result<ExitCode> {
     })
 }
 
+/// Runs shorter than this show nothing.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Units of fuel of a run that nobody watches: a millisecond or less.
 const BRIEF: u64 = 100_000;
 
@@ -307,48 +313,13 @@ pub(crate) fn drive(cell: &mut dyn AnyCell, quiet: bool) -> Result<Outcome> {
     let interrupt = handle.clone();
     // Where a handler is set already, a second run in this process has the first one's: only possible in our own tests.
     let _ = ctrlc::set_handler(move || interrupt.interrupt());
-    let _display = (!quiet && present::is_watched()).then(|| Display::start(handle));
+    let _display = (!quiet && present::is_watched()).then(|| {
+        Display::start(PATIENCE, move |elapsed| {
+            let fuel = HumanCount(handle.fuel_used());
+            format!("running for {}, {fuel} units of fuel used (Ctrl-C stops it)", display::clock(elapsed))
+        })
+    });
     Ok(cell.run()?)
-}
-
-/// A line on standard error that shows that a long run is alive.
-struct Display {
-    stop: std::sync::mpsc::Sender<()>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Display {
-    /// Runs shorter than this show nothing.
-    const PATIENCE: Duration = Duration::from_secs(1);
-
-    fn start(handle: InterruptHandle) -> Self {
-        let (stop, stopped) = std::sync::mpsc::channel::<()>();
-        let thread = std::thread::spawn(move || {
-            use std::sync::mpsc::RecvTimeoutError::Timeout;
-            if stopped.recv_timeout(Self::PATIENCE) != Err(Timeout) {
-                return;
-            }
-            let style =
-                ProgressStyle::with_template("{spinner} running for {elapsed}, {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
-            let bar = ProgressBar::new_spinner().with_style(style);
-            bar.set_elapsed(Self::PATIENCE);
-            while stopped.recv_timeout(Duration::from_millis(200)) == Err(Timeout) {
-                bar.set_message(format!("{} units of fuel used (Ctrl-C stops it)", HumanCount(handle.fuel_used())));
-                bar.tick();
-            }
-            bar.finish_and_clear();
-        });
-        Self { stop, thread: Some(thread) }
-    }
-}
-
-impl Drop for Display {
-    fn drop(&mut self) {
-        let _ = self.stop.send(());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
 }
 
 /// Puts output, state and report where they were asked for.

@@ -140,12 +140,11 @@ fn debug(cell: Cell<Moxie>, hatch: Hatch, address: &str) -> Result<Outcome> {
         }
         Err(_) => serve_socket(&mut debugged, Path::new(address))?,
     };
-    match ended {
-        Ended::Stopped(_) => {}
-        Ended::Detached => eprintln!("oubliette: gdb has left; the program was not run to its end"),
-        Ended::Killed => eprintln!("oubliette: killed from gdb"),
-    }
-    debugged.into_outcome().context("the program was left before its end")
+    debugged.into_outcome().context(match ended {
+        Ended::Stopped(_) => "the program was left before its end",
+        Ended::Detached => "gdb has left; the program was not run to its end",
+        Ended::Killed => "killed from gdb",
+    })
 }
 
 #[cfg(unix)]

@@ -242,6 +242,12 @@ fn wrong_use_says_what_to_do() {
         assert_eq!(output.status.code(), Some(2), "{}: {error}", path.display());
         assert!(error.starts_with("oubliette: ") && error.contains(words), "{}: {error}", path.display());
     }
+    let flags = ["-o", "--state", "--record", "--receipt"];
+    for flag in flags {
+        let output = oubliette().arg("run").arg(flag).arg(folder.path().join("no/file")).arg(fixture("hello")).output().unwrap();
+        assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(2), ""), "{flag}: nothing was run");
+        assert!(text(&output.stderr).contains("there is no folder"), "{flag}: {}", text(&output.stderr));
+    }
     for flags in [&["--memory", "lots"][..], &["--fuel", "1.5M"], &["--timeout", "soon"], &["--offer", "internet"], &["--cell", "cobol"]] {
         let output = oubliette().arg("run").args(flags).arg(fixture("hello")).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{flags:?}");

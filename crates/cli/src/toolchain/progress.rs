@@ -1,8 +1,9 @@
 //! How an installation that takes minutes shows that it is alive.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use crate::display::{self, Display};
 
 /// Watches an installation.
 pub(crate) trait Progress {
@@ -64,35 +65,34 @@ impl Progress for PlainProgress {
 }
 
 /// A bar for each stage on a terminal.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct TerminalProgress {
-    bar: ProgressBar,
-    width: u64,
-}
-
-impl Default for TerminalProgress {
-    fn default() -> Self {
-        Self { bar: ProgressBar::hidden(), width: 1000 }
-    }
+    title: String,
+    begun: Option<Instant>,
+    /// How far the stage has come, and what it said last.
+    state: Arc<Mutex<(f64, String)>>,
+    display: Option<Display>,
 }
 
 impl Progress for TerminalProgress {
     fn stage(&mut self, index: usize, total: usize, title: &str) {
-        self.bar = ProgressBar::with_draw_target(Some(self.width), ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {elapsed:>4}  {wide_msg:.dim}") {
-            self.bar.set_style(style);
-        }
-        self.bar.set_prefix(format!("[{}/{total}] {title:<28}", index + 1));
-        self.bar.enable_steady_tick(Duration::from_millis(200));
+        self.display = None;
+        *self = Self { title: format!("[{}/{total}] {title:<28}", index + 1), begun: Some(Instant::now()), ..Self::default() };
+        let (title, state) = (self.title.clone(), Arc::clone(&self.state));
+        self.display = Some(Display::start(Duration::ZERO, move |elapsed| {
+            let (fraction, line) = &*state.lock().unwrap_or_else(PoisonError::into_inner);
+            format!("{title} {} {:>5}  {line}", display::bar(*fraction), display::clock(elapsed))
+        }));
     }
 
     fn tick(&mut self, fraction: f64, line: &str) {
-        self.bar.set_position((fraction.clamp(0.0, 1.0) * self.width as f64) as u64);
-        self.bar.set_message(line.to_owned());
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = (fraction, line.to_owned());
     }
 
     fn done(&mut self, earlier: bool) {
-        self.bar.set_position(self.width);
-        self.bar.finish_with_message(if earlier { "was done before" } else { "done" });
+        if let Some(display) = self.display.take() {
+            let time = self.begun.map_or_else(String::new, |begun| format!(" in {}", display::clock(begun.elapsed())));
+            display.say(format!("{} {}", self.title, if earlier { "was done before".to_owned() } else { format!("done{time}") }));
+        }
     }
 }
