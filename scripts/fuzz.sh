@@ -10,7 +10,7 @@ $cargo run --release -p oubliette-moxie --example lockstep -- "$seconds" "$seed"
 echo "javascript: hostile programs and damaged snapshots, $seconds s from seed $seed"
 $cargo run --release -p oubliette-javascript --example hostile -- "$seconds" "$seed"
 echo "wasm: guests that call their imports with anything, $seconds s from seed $seed"
-$cargo run --release -p oubliette-wasm --example boundary -- "$seconds" "$seed"
+$cargo run --release -p oubliette-wasm --example imports -- "$seconds" "$seed"
 if command -v npm >/dev/null; then
 	echo "ruby: boxes that send the host anything, $seconds s from seed $seed"
 	$cargo run --release -p oubliette-ruby --example boundary -- "$seconds" "$seed"

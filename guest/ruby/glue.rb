@@ -1117,6 +1117,38 @@ module Sandbox
   end
 end
 
+# The C library here knows no text but ASCII: what a variable holds beyond it would come as bytes.
+module Sandbox
+  module Variables
+    def self.text(item)
+      case item
+      when ::String
+        return item unless item.encoding == ::Encoding::BINARY
+        text = item.dup.force_encoding(::Encoding::UTF_8)
+        text.valid_encoding? ? text.freeze : item
+      when ::Array then item.map { |part| text(part) }
+      when ::Hash then item.to_h { |name, value| [text(name), text(value)] }
+      else item
+      end
+    end
+
+    %i[[] to_hash to_a keys values values_at slice key assoc rassoc].each do |name|
+      define_method(name) { |*given| Variables.text(super(*given)) }
+    end
+
+    def fetch(name, *) = key?(name) ? Variables.text(super) : super
+
+    def to_h(&block) = block ? to_hash.to_h(&block) : to_hash
+
+    %i[each each_pair].each do |name|
+      define_method(name) do |&block|
+        next super() unless block
+        super() { |*pair| block.call(Variables.text(pair.flatten)) }
+      end
+    end
+  end
+end
+ENV.singleton_class.prepend(Sandbox::Variables)
 ENV.clear
 $stdout.sync = true
 $stderr.sync = true

@@ -29,9 +29,9 @@ pub(crate) const FULL: &str = "full";
 const SAFE: &str = "safe";
 /// Bytes of one part of the host's answers.
 const ROOM: u32 = 64 << 10;
-/// Memory while preparing. It must not be more: with 256 MiB to be had at once, Ruby takes them for a cache of instance variables
-/// that it never fills and does well without.
-const PREPARING: u64 = 160 << 20;
+/// Memory while preparing. With more Ruby takes more at once, for good: at 256 MiB for a cache of instance variables that it never
+/// fills and does well without, at some 10 MiB for the stacks of 32 fibers instead of 8. With less it does not start.
+const PREPARING: u64 = 54 << 20;
 
 /// C stack of a fiber, in bytes. The least that Ruby takes.
 const FIBER_STACK: u32 = 128 << 10;
@@ -101,7 +101,7 @@ pub(crate) fn image_name(what: &str) -> String {
     let mut hasher = Sha256::new();
     hasher.update(SHA256.as_bytes());
     hasher.update(GLUE.as_bytes());
-    hasher.update(b"image 4");
+    hasher.update(b"image 5");
     hasher.update(what.as_bytes());
     let digest: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("ruby {digest}")
@@ -119,7 +119,7 @@ pub fn load(cache: &Path) -> Result<Option<Ruby>, Error> {
     }
 }
 
-/// Loads the prepared image, making it first where it is missing: fetching takes as long as 32 MB take, preparing about a minute.
+/// Loads the prepared image, making it first where it is missing: fetching takes as long as 32 MB take, preparing some minutes of one core.
 ///
 /// # Errors
 /// [`Error::Host`] with what to do when the package cannot be fetched; [`Error::Damaged`] for a wrong hash or altered files.
@@ -136,7 +136,7 @@ pub fn prepare(options: &PrepareOptions, progress: &mut dyn FnMut(Progress)) -> 
     };
     tell("fetching Ruby");
     let wasm = source(options)?;
-    // Room for 32 fibers is taken at the start, whether they are used or not.
+    // Room for several fibers is taken at the start, whether they are used or not.
     let environment = vec![("RUBY_FIBER_MACHINE_STACK_SIZE".into(), FIBER_STACK.to_string())];
     let setup = Setup {
         world: World { arguments: vec!["ruby".into()], environment, ..World::default() },

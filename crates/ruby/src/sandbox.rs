@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use wasm::World;
 
-/// Memory of a box, in bytes, unless another cap is asked for; its image of 61 MiB counted.
-pub const MEMORY: u64 = 128 << 20;
+/// Memory of a box, in bytes, unless another cap is asked for; its image of 54 MiB counted.
+pub const MEMORY: u64 = cell::Limits::MEMORY;
 
 /// A part of Ruby that a box shows. What a hidden part reaches is out of reach in any case: hiding is a courtesy to programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

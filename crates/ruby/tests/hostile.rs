@@ -289,6 +289,16 @@ fn the_environment_is_the_embedders() {
     let given = Value::List(vec![Value::List(vec![Value::text("NAME"), Value::text("val=ue")])]);
     let expected = Value::List(vec![given.clone(), given.clone(), given, Value::List(Vec::new())]);
     assert_eq!(answer.unwrap().value, Some(expected));
+
+    options.world.environment = vec![("PLACE".into(), "Zürich".into())];
+    let mut guest = ruby().sandbox(options).unwrap();
+    let answer = guest.eval(
+        "[ENV['PLACE'], ENV.fetch('PLACE'), ENV.to_h['PLACE'], *ENV.map { |name, value| value }, *ENV.each { |pair| break pair[1] }]
+           .map { |value| [value, value.encoding.name] }.uniq + [ENV.fetch('NONE', 'x'), ENV['NONE'], ENV.to_h { |name, value| [value, 1] }.keys]",
+    );
+    let place = Value::text("Zürich");
+    let value = Value::List(vec![place.clone(), Value::text("UTF-8")]);
+    assert_eq!(answer.unwrap().value, Some(Value::List(vec![value, Value::text("x"), Value::Null, Value::List(vec![place])])));
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! WebAssembly guests on wasmtime.
+mod asyncify;
 mod cache;
 mod engine;
 mod guest;

@@ -5,7 +5,7 @@ use crate::guest::{Frozen, Guest, Job, Progress, Setup};
 use crate::image::{Head, Image, PAGE, join};
 use crate::rewrite::{self, GLOBAL_PREFIX, Survey};
 use crate::state::State;
-use crate::{hatch, wasi};
+use crate::{asyncify, hatch, wasi};
 use cell::{Error, Meter};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -110,7 +110,8 @@ impl Program {
             return Err(unfreezable(why).into());
         }
         let memory = rewrite::first_memory(wasm)?;
-        let bare = rewrite::rewrite(wasm, true)?;
+        let unfolded = asyncify::unfold(wasm)?;
+        let bare = rewrite::rewrite(unfolded.as_deref().unwrap_or(wasm), true)?;
         let (module, code) = match cache {
             Some(cache) => cache.module(engine, &bare)?,
             None => (compile(engine, &bare)?, String::new()),

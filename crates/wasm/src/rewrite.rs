@@ -3,7 +3,7 @@
 
 use cell::Error;
 use std::ops::Range;
-use wasm_encoder::{DataSection, ExportKind, ExportSection, RawSection};
+use wasm_encoder::{ConstExpr, DataSection, ExportKind, ExportSection, RawSection};
 use wasmparser::{DataKind, ExternalKind, Operator, Parser, Payload, TypeRef, ValType};
 
 /// Prefix of the names under which mutable globals are exported, followed by their index.
@@ -21,7 +21,7 @@ pub(crate) struct Survey {
     pub(crate) unfreezable: Option<&'static str>,
 }
 
-fn bad(error: impl std::fmt::Display) -> Error {
+pub(crate) fn bad(error: impl std::fmt::Display) -> Error {
     Error::Program(format!("not a WebAssembly module: {error}"))
 }
 
@@ -127,12 +127,15 @@ pub(crate) fn rewrite(wasm: &[u8], bare: bool) -> Result<Vec<u8>, Error> {
             }
             Payload::StartSection { .. } if bare => {}
             Payload::DataSection(section) if bare => {
-                // As many segments as before: instructions name them by number. Active ones are used up, and so empty.
+                // As many segments as before: instructions name them by number. Active ones are used up, and so empty. They stay active:
+                // every instance has a word for each passive one.
                 let mut data = DataSection::new();
                 for segment in section {
                     let segment = segment.map_err(bad)?;
-                    let kept = if matches!(segment.kind, DataKind::Passive) { segment.data } else { &[] };
-                    data.passive(kept.iter().copied());
+                    match segment.kind {
+                        DataKind::Passive => data.passive(segment.data.iter().copied()),
+                        DataKind::Active { .. } => data.active(0, &ConstExpr::i32_const(0), []),
+                    };
                 }
                 module.section(&data);
             }

@@ -39,11 +39,15 @@ fn config(keep_memory: usize) -> Config {
         .consume_fuel(true)
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
+        // What `asyncify` says of its branches.
+        .wasm_branch_hinting(true)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(32))
         .generate_address_map(false)
         .native_unwind_info(false)
         .max_wasm_stack(GUEST_STACK)
         .async_stack_size(FIBER_STACK)
+        // A place in the pool is as long as a memory can get.
+        .memory_may_move(false)
         .memory_init_cow(true)
         .memory_guaranteed_dense_image_size(MAX_DENSE)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(keep_memory)));

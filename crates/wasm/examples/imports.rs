@@ -1,8 +1,8 @@
 //! Guests that call their imports with anything, for a given time:
-//! `cargo run --release -p oubliette-wasm --example boundary -- SECONDS FIRST_SEED`. A case that fails is named by its seed; `boundary 0 SEED`
+//! `cargo run --release -p oubliette-wasm --example imports -- SECONDS FIRST_SEED`. A case that fails is named by its seed; `imports 0 SEED`
 //! runs it alone.
 
-#[path = "boundary/calls.rs"]
+#[path = "imports/calls.rs"]
 mod calls;
 
 use std::collections::BTreeMap;
@@ -23,8 +23,8 @@ fn case(seed: u64) -> Vec<u8> {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let seconds: u64 = arguments.next().ok_or("usage: boundary SECONDS FIRST_SEED")?.parse()?;
-    let first: u64 = arguments.next().ok_or("usage: boundary SECONDS FIRST_SEED")?.parse()?;
+    let seconds: u64 = arguments.next().ok_or("usage: imports SECONDS FIRST_SEED")?.parse()?;
+    let first: u64 = arguments.next().ok_or("usage: imports SECONDS FIRST_SEED")?.parse()?;
     let (start, mut ends) = (Instant::now(), BTreeMap::new());
     let mut seed = first;
     loop {
