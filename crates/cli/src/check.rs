@@ -16,8 +16,6 @@ use oubliette::{Bound, Guest, Input, Limits, Request, Resources, Stop, Task};
 
 use crate::{files, resources};
 
-const HELLO: &str = "Hello, world!";
-
 /// Where the table begins and ends in the file it is written to; what stands around it is left alone.
 const BEGIN: &str = "<!-- table: oubliette languages --check -->";
 const END: &str = "<!-- end of table -->";
@@ -82,7 +80,7 @@ pub(crate) fn check(options: &Options) -> Result<ExitCode> {
 
 /// One row of the table.
 fn try_language(resources: &Resources, language: &Language, patience: u32) -> String {
-    let hello = try_program(resources, language, patience, &language.hello, "", HELLO);
+    let hello = try_program(resources, language, patience, &language.hello, "", &language.says);
     let stdin =
         language.stdin.as_ref().map(|sample| try_program(resources, language, patience, &sample.source, &sample.input, &sample.output));
     let cell = |result: Result<Duration>| match result {

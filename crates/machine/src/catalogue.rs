@@ -78,9 +78,12 @@ pub struct Language {
     /// Seconds that compiling and running a small program may take, emulated.
     #[serde(default = "ordinary_time")]
     pub time: u64,
-    /// Says hello; must print `Hello, world!`.
+    /// Says hello.
     #[serde(default)]
     pub hello: String,
+    /// What `hello` must print, compared without blanks at either end: where a language can, `Hello, world!` and nothing else.
+    #[serde(default = "greeting")]
+    pub says: String,
     /// Reads its standard input.
     #[serde(default)]
     pub stdin: Option<Sample>,
@@ -91,6 +94,10 @@ pub struct Language {
 
 fn full() -> String {
     "full".to_owned()
+}
+
+fn greeting() -> String {
+    "Hello, world!".to_owned()
 }
 
 const fn ordinary_memory() -> u64 {

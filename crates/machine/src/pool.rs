@@ -208,14 +208,17 @@ impl Pool {
     pub fn take(&self) -> Result<Machine, Error> {
         loop {
             let ready = self.shared.state().ready.pop_front();
-            self.shared.changed.notify_all();
             let Some(mut machine) = ready else {
+                self.shared.changed.notify_all();
                 let machine = self.shared.template.spawn()?;
                 machine.watch(self.shared.watch)?;
                 return Ok(machine);
             };
+            let entered = machine.enter_service(TAKE);
+            // Only now: its successor would take processor time from it while somebody waits.
+            self.shared.changed.notify_all();
             // One that died while it waited is no reason to fail.
-            match machine.enter_service(TAKE) {
+            match entered {
                 Ok(()) => {
                     machine.watch(self.shared.watch)?;
                     return Ok(machine);
