@@ -84,7 +84,7 @@ const HIGH: u64 = 0x80 * ONES;
 /// The high bit of the lowest byte that is this one, and perhaps bits above it; zero if none is.
 #[inline]
 pub(super) fn has(bytes: u64, byte: u8) -> u64 {
-    let other = bytes ^ u64::from(byte) * ONES;
+    let other = bytes ^ (u64::from(byte) * ONES);
     other.wrapping_sub(ONES) & !other & HIGH
 }
 
@@ -94,10 +94,10 @@ fn no_name(bytes: u64) -> u64 {
     let low = bytes & !HIGH;
     // Each sum sets the high bit of the bytes from a bound on; none carries into the next byte.
     let from = |text: u64, bound: u8| text + (0x80 - u64::from(bound)) * ONES;
-    let folded = low | 0x20 * ONES;
+    let folded = low | (0x20 * ONES);
     let letter = from(folded, b'a') & !from(folded, b'z' + 1);
     let digit = from(low, b'0') & !from(low, b'9' + 1);
-    let is = |byte: u8| !from(low ^ u64::from(byte) * ONES, 1);
+    let is = |byte: u8| !from(low ^ (u64::from(byte) * ONES), 1);
     !(letter | digit | is(b'$') | is(b'_')) & HIGH | bytes & HIGH
 }
 

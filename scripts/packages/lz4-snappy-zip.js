@@ -1,0 +1,10 @@
+import lz4 from 'lz4js';
+import * as snappy from 'snappyjs';
+import UZIP from 'uzip';
+const src = new TextEncoder().encode('hello hello hello hello '.repeat(200));
+const a = lz4.compress(src);
+console.log(a.length, lz4.decompress(a).length);
+const b = snappy.compress(src);
+console.log(b.length, snappy.uncompress(b).length);
+const z = UZIP.encode({ 'a.txt': src, 'b.txt': new Uint8Array([1, 2, 3]) });
+console.log(z.byteLength, Object.keys(UZIP.parse(z)));
