@@ -3,7 +3,7 @@
 
 use object::LittleEndian;
 use object::elf::{DT_NEEDED, FileHeader64};
-use object::read::elf::{Dyn, FileHeader, SectionHeader};
+use object::read::elf::{Dyn, FileHeader};
 
 #[test]
 fn the_command_needs_no_library_but_the_c_library_and_the_unwinder() {
