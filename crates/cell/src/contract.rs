@@ -70,6 +70,11 @@ pub trait Subject {
         200_000
     }
 
+    /// Memory, in bytes, that [`Program::Hoard`] soon fills.
+    fn tight_memory(&self) -> u64 {
+        <Self::Engine as Engine>::keeps().default_memory / 2
+    }
+
     /// A wall-clock bound for what the outside must be able to stop; for engines that keep no fuel.
     fn patience(&self) -> Duration {
         Duration::from_secs(30)
@@ -213,8 +218,7 @@ pub fn goes_on_after_a_refuel<S: Subject>(subject: &S) {
 /// Memory never grows beyond the cap, and the end is clear.
 pub fn keeps_the_memory_cap<S: Subject>(subject: &S) {
     let Some(task) = task(subject, Program::Hoard) else { return };
-    // Nearly all of the default: an engine may need most of it to begin with.
-    let cap = <S::Engine as Engine>::keeps().default_memory / 8 * 7;
+    let cap = subject.tight_memory();
     let outcome = run(subject, limits().memory(cap), &task);
     assert!(
         matches!(outcome.stop, Stop::OutOfMemory | Stop::Finished(_) | Stop::Raised(_) | Stop::Trapped(_)),
