@@ -416,6 +416,7 @@ impl Content {
             Bytes::Mapped(mapping) => unsafe { std::slice::from_raw_parts(mapping.base.as_ptr(), mapping.length) },
         }
     }
+
     fn spares(&self) -> MutexGuard<'_, Vec<Mapping>> {
         self.spares.lock().unwrap_or_else(PoisonError::into_inner)
     }

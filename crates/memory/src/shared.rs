@@ -17,9 +17,7 @@ impl SharedImage {
     /// # Errors
     /// When the host has no room, or it is too long.
     pub fn new(bytes: &[u8]) -> io::Result<Self> {
-        if bytes.len() > 1 << 31 {
-            return Err(io::Error::from(io::ErrorKind::InvalidInput));
-        }
+        Self::fits(bytes)?;
         Ok(Self { frozen: Arc::new(Frozen::new(bytes)?) })
     }
 
@@ -29,10 +27,12 @@ impl SharedImage {
     /// # Errors
     /// As [`new`](SharedImage::new).
     pub fn of_constants(bytes: &'static [u8]) -> io::Result<Self> {
-        if bytes.len() > 1 << 31 {
-            return Err(io::Error::from(io::ErrorKind::InvalidInput));
-        }
+        Self::fits(bytes)?;
         Ok(Self { frozen: Arc::new(Frozen::of_constants(bytes)?) })
+    }
+
+    fn fits(bytes: &[u8]) -> io::Result<()> {
+        if bytes.len() > 1 << 31 { Err(io::Error::from(io::ErrorKind::InvalidInput)) } else { Ok(()) }
     }
 
     /// The contents.
