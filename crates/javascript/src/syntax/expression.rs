@@ -512,21 +512,25 @@ impl Parse<'_> {
         while self.t.tok != Tok::RParen {
             let item = if self.t.tok == Tok::Ellipsis { self.spread(false)? } else { self.assign(false)? };
             self.item(item)?;
-            if self.t.tok == Tok::RParen {
-                break;
-            }
-            if self.t.tok != Tok::Comma {
-                return self.missing_paren();
-            }
-            self.next()?;
+            self.after_argument()?;
         }
         self.ctx = saved;
         self.next()?;
         self.list(mark)
     }
 
+    /// Goes past the comma behind an argument; a parenthesis may stand there instead.
+    #[inline(always)]
+    pub(super) fn after_argument(&mut self) -> R<()> {
+        match self.t.tok {
+            Tok::RParen => Ok(()),
+            Tok::Comma => self.next(),
+            _ => self.missing_paren(),
+        }
+    }
+
     #[cold]
-    pub(super) fn missing_paren<T>(&mut self) -> R<T> {
+    fn missing_paren<T>(&mut self) -> R<T> {
         match self.t.tok {
             Tok::Ident | Tok::String | Tok::Number | Tok::Semicolon | Tok::RBrace | Tok::End => {
                 self.fail(self.t.start, "missing ) after argument list")

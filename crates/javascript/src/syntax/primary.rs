@@ -368,13 +368,7 @@ impl Parse<'_> {
                 }
                 self.item(item)?;
             }
-            if self.t.tok == Tok::RParen {
-                break;
-            }
-            if self.t.tok != Tok::Comma {
-                return self.missing_paren();
-            }
-            self.next()?;
+            self.after_argument()?;
         }
         self.ctx = saved.0;
         self.next()?;
@@ -410,6 +404,15 @@ impl Parse<'_> {
         self.node(Kind::Call, start, name, list)
     }
 
+    /// A spread in a literal, and whether a comma follows it, which no pattern may have.
+    fn spread_element(&mut self, flags: &mut u8) -> R<NodeId> {
+        let item = self.spread(true)?;
+        if self.t.tok == Tok::Comma {
+            *flags |= flag::COMMA_AFTER_SPREAD;
+        }
+        Ok(item)
+    }
+
     fn array_literal(&mut self) -> R<NodeId> {
         let start = self.t.start;
         self.next()?;
@@ -426,11 +429,8 @@ impl Parse<'_> {
                     continue;
                 }
                 Tok::Ellipsis => {
-                    let item = self.spread(true)?;
+                    let item = self.spread_element(&mut flags)?;
                     self.item(item)?;
-                    if self.t.tok == Tok::Comma {
-                        flags |= flag::COMMA_AFTER_SPREAD;
-                    }
                 }
                 _ => {
                     let item = self.assign(true)?;
@@ -490,15 +490,7 @@ impl Parse<'_> {
         let mut flags = 0;
         let mut proto = false;
         while self.t.tok != Tok::RBrace {
-            let item = if self.t.tok == Tok::Ellipsis {
-                let item = self.spread(true)?;
-                if self.t.tok == Tok::Comma {
-                    flags |= flag::COMMA_AFTER_SPREAD;
-                }
-                item
-            } else {
-                self.property(&mut proto)?
-            };
+            let item = if self.t.tok == Tok::Ellipsis { self.spread_element(&mut flags)? } else { self.property(&mut proto)? };
             self.item(item)?;
             if self.t.tok != Tok::RBrace {
                 self.expect(Tok::Comma)?;
