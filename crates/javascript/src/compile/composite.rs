@@ -1,6 +1,7 @@
 //! Expressions that make something of their parts: arrays, objects, templates; and those that a generator waits in.
 
 use super::control::Exit;
+use super::emit::LabelId;
 use super::{C, Compiler, Reg};
 use crate::bytecode::{Constant, Op, frame};
 use crate::syntax::atoms::known;
@@ -204,15 +205,7 @@ impl Compiler<'_> {
         self.bind(next)?;
         self.op3(Op::IteratorCallNext, result, iterator, received);
         self.bind(inspect)?;
-        if is_async {
-            self.op2(Op::Await, result, result);
-        }
-        self.op2(Op::RequireObject, result, 0);
-        self.op_key(Op::GetField, method, result, known::DONE)?;
-        self.jump_if(Op::JumpTrue, method, done);
-        if is_async {
-            self.op_key(Op::GetField, result, result, known::VALUE)?;
-        }
+        self.pass_on(is_async, (result, method), done)?;
         self.op3(Op::YieldRaw, received, result, mode);
         self.bind(resumed)?;
         self.op_ax(Op::JumpStrictEqualInt, mode, 0);
@@ -229,15 +222,7 @@ impl Compiler<'_> {
         self.exit(Exit::Return(received))?;
         self.bind(ask)?;
         self.call_with(method, iterator, received, result)?;
-        if is_async {
-            self.op2(Op::Await, result, result);
-        }
-        self.op2(Op::RequireObject, result, 0);
-        self.op_key(Op::GetField, method, result, known::DONE)?;
-        self.jump_if(Op::JumpTrue, method, finished);
-        if is_async {
-            self.op_key(Op::GetField, result, result, known::VALUE)?;
-        }
+        self.pass_on(is_async, (result, method), finished)?;
         self.op3(Op::YieldRaw, received, result, mode);
         self.jump(resumed);
         self.bind(finished)?;
@@ -262,6 +247,20 @@ impl Compiler<'_> {
         self.jump(inspect);
         self.bind(done)?;
         self.op_key(Op::GetField, to, result, known::VALUE)
+    }
+
+    /// Looks into what an inner iterator answered: jumps to `done` if that was its last, else leaves in `result` what is to be yielded.
+    fn pass_on(&mut self, is_async: bool, (result, scratch): (Reg, Reg), done: LabelId) -> C<()> {
+        if is_async {
+            self.op2(Op::Await, result, result);
+        }
+        self.op2(Op::RequireObject, result, 0);
+        self.op_key(Op::GetField, scratch, result, known::DONE)?;
+        self.jump_if(Op::JumpTrue, scratch, done);
+        if is_async {
+            self.op_key(Op::GetField, result, result, known::VALUE)?;
+        }
+        Ok(())
     }
 
     /// `to = method.call(this, argument)`.

@@ -45,6 +45,14 @@ impl Compiler<'_> {
         }
     }
 
+    /// In code of an eval, where `owner` is the eval itself: the number of the capture with what the function around it has under this name.
+    fn own_of_eval(&mut self, owner: FunctionId, name: &[u8]) -> C<Option<u32>> {
+        if owner != 0 || self.request.scope.is_none() {
+            return Ok(None);
+        }
+        self.eval_name(name).map(|index| self.eval_capture(index)).transpose()
+    }
+
     /// The function around the current one (or itself) that has a `this` of its own.
     pub(super) fn this_owner(&self) -> FunctionId {
         let mut id = self.frame.id;
@@ -58,11 +66,7 @@ impl Compiler<'_> {
     pub(super) fn load_this(&mut self, to: Reg, start: u32) -> C<()> {
         let owner = self.this_owner();
         let derived = owner != NONE && self.tree.function(owner).flags & function_flag::DERIVED != 0;
-        if owner == 0
-            && self.request.scope.is_some()
-            && let Some(index) = self.eval_name(b"this")
-        {
-            let number = self.eval_capture(index)?;
+        if let Some(number) = self.own_of_eval(owner, b"this")? {
             self.at(start);
             return self.op_ax_key(Op::GetCaptureChecked, to, number, known::THIS);
         }
@@ -84,11 +88,7 @@ impl Compiler<'_> {
     /// Sets `this` after `super(...)`; it must not be set twice.
     pub(super) fn store_this(&mut self, value: Reg) -> C<()> {
         let owner = self.this_owner();
-        if owner == 0
-            && self.request.scope.is_some()
-            && let Some(index) = self.eval_name(b"this")
-        {
-            let number = self.eval_capture(index)?;
+        if let Some(number) = self.own_of_eval(owner, b"this")? {
             let mark = self.frame.next;
             let old = self.temp()?;
             self.op_ax(Op::GetCapture, old, number);
@@ -123,40 +123,32 @@ impl Compiler<'_> {
         self.bind(fine)
     }
 
+    /// Loads what the owner of `this` has kept in a variable, or an eval has of the function around it; false if it is in the frame only.
+    fn load_kept(&mut self, name: &[u8], kind: BindingKind, to: Reg) -> C<bool> {
+        let owner = self.this_owner();
+        if let Some(number) = self.own_of_eval(owner, name)? {
+            self.op_ax(Op::GetCapture, to, number);
+            return Ok(true);
+        }
+        let binding = self.own_part(owner, kind);
+        if binding != NONE {
+            self.load_binding(binding, to, None)?;
+        }
+        Ok(binding != NONE)
+    }
+
     /// Loads the function that owns `super`.
     pub(super) fn load_owner_function(&mut self, to: Reg) -> C<()> {
-        let owner = self.this_owner();
-        if owner == 0
-            && self.request.scope.is_some()
-            && let Some(index) = self.eval_name(b"%function")
-        {
-            let number = self.eval_capture(index)?;
-            self.op_ax(Op::GetCapture, to, number);
-            return Ok(());
+        if !self.load_kept(b"%function", BindingKind::Callee, to)? {
+            self.op_move(to, u32::from(frame::CALLEE));
         }
-        let binding = self.own_part(owner, BindingKind::Callee);
-        if binding != NONE {
-            return self.load_binding(binding, to, None);
-        }
-        self.op_move(to, u32::from(frame::CALLEE));
         Ok(())
     }
 
     pub(super) fn load_new_target(&mut self, to: Reg) -> C<()> {
-        let owner = self.this_owner();
-        if owner == 0
-            && self.request.scope.is_some()
-            && let Some(index) = self.eval_name(b"new.target")
-        {
-            let number = self.eval_capture(index)?;
-            self.op_ax(Op::GetCapture, to, number);
-            return Ok(());
+        if !self.load_kept(b"new.target", BindingKind::NewTarget, to)? {
+            self.op1(Op::LoadNewTarget, to);
         }
-        let binding = self.own_part(owner, BindingKind::NewTarget);
-        if binding != NONE {
-            return self.load_binding(binding, to, None);
-        }
-        self.op1(Op::LoadNewTarget, to);
         Ok(())
     }
 
