@@ -362,7 +362,7 @@ impl<'a> Vm<'a> {
     }
 
     /// No element lies in a table (those of frozen arrays do, and accessors), and no prototype shows through holes.
-    fn elements_are_dense(&self, array: u32) -> bool {
+    pub(crate) fn elements_are_dense(&self, array: u32) -> bool {
         let elements = self.heap.elements(array);
         (elements == 0 || self.heap.is(elements, Kind::Elements)) && self.prototypes_have_no_elements(array)
     }

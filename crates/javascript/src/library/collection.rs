@@ -5,6 +5,8 @@
 //! is a hole. The collector takes the entries of dead keys out of weak ones (see `heap::collect`); the targets of weak references
 //! go only between two turns of the guest.
 
+use std::ops::Range;
+
 use super::{Leaf, Native};
 use crate::heap::{Heap, Kind, Result, Signal};
 use crate::value::Value;
@@ -111,8 +113,8 @@ pub(super) const NATIVES: &[Native] = &[
         // (iterator): moves an iterator (fields: table or undefined, index) to its next entry; false at the end. The entry's key
         // and value are read by hashKey and hashValue.
         let iterator = a.get(vm, 0).payload();
-        let Some((cell, mut index)) = place(vm, iterator) else { return Ok(Value::FALSE) };
-        let used = vm.heap.mem.load_u32(cell + 8).min(vm.heap.high(cell)).min(vm.heap.top / 8);
+        let Some((cell, left)) = place(vm, iterator) else { return Ok(Value::FALSE) };
+        let (mut index, used) = (left.start, left.end);
         while index < used && vm.heap.value(cell + 24 + index * 24).is_hole() {
             index += 1;
             vm.heap.debt += 1;
@@ -129,8 +131,8 @@ pub(super) const NATIVES: &[Native] = &[
     leaf("hashValue", |vm, a| entry_part(vm, a.get(vm, 0), 8)),
 ];
 
-/// The table that an iterator goes on in, and the index of the entry to look at next; None at its end.
-fn place(vm: &mut Vm<'_>, iterator: u32) -> Option<(u32, u32)> {
+/// The table that an iterator goes on in, and the indices of the entries to look at; None at its end.
+fn place(vm: &mut Vm<'_>, iterator: u32) -> Option<(u32, Range<u32>)> {
     let held = vm.heap.value(iterator + 16);
     if !held.is_object_cell() {
         return None;
@@ -153,15 +155,15 @@ fn place(vm: &mut Vm<'_>, iterator: u32) -> Option<(u32, u32)> {
         cell = next;
         vm.heap.debt += 1;
     }
-    Some((cell, index))
+    let used = vm.heap.mem.load_u32(cell + 8).min(vm.heap.high(cell)).min(vm.heap.top / 8);
+    Some((cell, index..used))
 }
 
 /// The entries that an iterator has not come to yet: how many, and the first `most`.
 pub(crate) fn entries_left(vm: &mut Vm<'_>, iterator: u32, most: usize) -> (usize, Vec<(Value, Value)>) {
-    let Some((cell, index)) = place(vm, iterator) else { return (0, Vec::new()) };
-    let used = vm.heap.mem.load_u32(cell + 8).min(vm.heap.high(cell)).min(vm.heap.top / 8);
+    let Some((cell, indices)) = place(vm, iterator) else { return (0, Vec::new()) };
     let entry = |i: u32| (vm.heap.value(cell + 24 + i * 24), vm.heap.value(cell + 32 + i * 24));
-    let left = || (index..used).map(entry).filter(|(key, _)| !key.is_hole());
+    let left = || indices.clone().map(entry).filter(|(key, _)| !key.is_hole());
     (left().count(), left().take(most).collect())
 }
 

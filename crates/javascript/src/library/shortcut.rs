@@ -207,8 +207,7 @@ pub(super) fn plain(vm: &Vm<'_>, value: Value) -> Option<u32> {
     let elements = vm.heap.elements(array);
     let ordinary = vm.heap.shape(array) == vm.realm_cell(Realm::ARRAY_SHAPE)
         && vm.heap.flags(array) & (flag::NOT_EXTENSIBLE | flag::LENGTH_FIXED | flag::EXOTIC | flag::PROTOTYPE) == 0
-        && (elements == 0 || vm.heap.is(elements, Kind::Elements))
-        && vm.prototypes_have_no_elements(array);
+        && vm.elements_are_dense(array);
     // A length beyond the elements is a run of holes that nothing here should walk.
     (ordinary && vm.heap.array_length(array) <= vm.heap.high(elements).saturating_add(64)).then_some(array)
 }
