@@ -101,7 +101,7 @@ pub(crate) fn image_name(what: &str) -> String {
     let mut hasher = Sha256::new();
     hasher.update(SHA256.as_bytes());
     hasher.update(GLUE.as_bytes());
-    hasher.update(b"image 5");
+    hasher.update(b"image 6");
     hasher.update(what.as_bytes());
     let digest: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("ruby {digest}")

@@ -1,14 +1,19 @@
 //! Compiled code and images on disk. Code is native code, and an image is what it trusts, so both are loaded only from a private folder and
 //! only under a keyed MAC.
 
-use crate::image::{Head, Image, PAGE};
+use crate::digest::{Source, digests};
+use crate::image::{Head, Image};
+use crate::runtime::compatibility;
 use cell::Error;
-use std::fs;
+use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use wasmtime::{Engine, Module};
+
+/// Changes when files are kept in another way.
+const FORMAT: &[u8] = b"2: MACs of parts";
 
 /// A private folder with compiled programs and the secret their MACs are made with.
 #[derive(Clone, Debug)]
@@ -18,7 +23,8 @@ pub struct Cache {
 }
 
 /// A `Hasher` over BLAKE3, for wasmtime's compatibility hash.
-struct Blake(blake3::Hasher);
+#[derive(Default)]
+pub(crate) struct Blake(pub(crate) blake3::Hasher);
 
 impl Hasher for Blake {
     fn finish(&self) -> u64 {
@@ -62,52 +68,78 @@ impl Cache {
         &self.folder
     }
 
-    /// The name under which code compiled from `wasm` by this engine for this processor is kept.
-    fn key(&self, engine: &Engine, wasm: &[u8]) -> String {
-        let mut hasher = Blake(blake3::Hasher::new());
-        engine.precompile_compatibility_hash().hash(&mut hasher);
+    /// The name under which code compiled from `wasm` by our engines for this processor is kept.
+    fn key(&self, wasm: &[u8]) -> Result<String, Error> {
+        let mut hasher = Blake::default();
+        hasher.write(&compatibility()?);
         std::env::consts::ARCH.hash(&mut hasher);
+        hasher.write(FORMAT);
         hasher.write(blake3::hash(wasm).as_bytes());
-        hasher.0.finalize().to_hex().to_string()
+        Ok(hasher.0.finalize().to_hex().to_string())
     }
 
-    /// The MAC of a file, bound to the name it is kept under.
-    fn mac(&self, key: &str, path: &Path) -> Result<blake3::Hash, Error> {
+    /// The MAC of a file, bound to the name it is kept under: over what is known of it and the digest of its contents.
+    fn mac(&self, key: &str, head: &[u8], digest: &blake3::Hash) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new_keyed(&self.secret);
-        hasher.update(key.as_bytes());
-        hasher.update_mmap_rayon(path)?;
-        Ok(hasher.finalize())
+        hasher.update(key.as_bytes()).update(&(head.len() as u64).to_le_bytes()).update(head).update(digest.as_bytes());
+        hasher.finalize()
     }
 
-    /// Loads the file `key`, if it is there and exactly what was put there.
+    /// Seals a file that has been written: without the seal it is not there.
+    fn seal(&self, key: &str, path: &Path, head: &[u8], source: Source<'_>) -> Result<(), Error> {
+        let digest = digests(&self.secret, &[source])?.remove(0);
+        write_whole(&path.with_extension("mac"), &[*digest.as_bytes(), *self.mac(key, head, &digest).as_bytes()].concat())
+    }
+
+    /// Finds a sealed file and the digest that its contents must have.
     ///
     /// # Errors
-    /// [`Error::Damaged`] when it was altered.
-    pub(crate) fn load(&self, engine: &Engine, key: &str) -> Result<Option<Module>, Error> {
-        let (code, mac) = (self.folder.join(format!("{key}.code")), self.folder.join(format!("{key}.mac")));
-        let expected = match fs::read(&mac) {
+    /// [`Error::Damaged`] when the seal was altered, or belongs to another name or head.
+    fn find(&self, key: &str, path: PathBuf, head: &[u8]) -> Result<Option<Kept>, Error> {
+        let seal = match fs::read(path.with_extension("mac")) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let expected: [u8; 32] = expected.try_into().map_err(|_| altered(&code))?;
+        let (Ok(seal), Ok(file)) = (<[u8; 64]>::try_from(seal), File::open(&path)) else { return Err(altered(&path)) };
+        let (digest, mac) = seal.split_at(32);
+        let (Ok(digest), Ok(mac)) = (blake3::Hash::from_slice(digest), blake3::Hash::from_slice(mac)) else { return Err(altered(&path)) };
         // Compared in constant time by the type.
-        if !code.exists() || self.mac(key, &code)? != blake3::Hash::from_bytes(expected) {
-            return Err(altered(&code));
-        }
-        // SAFETY: the file is what `Module::serialize` of this engine gave us: its MAC was made with a secret that only this
-        // user can read, over this very name, and the folder is closed to others, so that nobody else can have changed it since.
-        let module = unsafe { Module::deserialize_file(engine, &code) };
-        module.map(Some).map_err(|error| Error::Damaged(format!("cached code does not load: {error:#}")))
+        if self.mac(key, head, &digest) != mac { Err(altered(&path)) } else { Ok(Some(Kept { path, file, digest })) }
     }
 
-    /// Keeps compiled code. Both files appear whole or not at all.
-    pub(crate) fn store(&self, key: &str, module: &Module) -> Result<(), Error> {
+    fn find_code(&self, key: &str) -> Result<Option<Kept>, Error> {
+        self.find(key, self.folder.join(format!("{key}.code")), &[])
+    }
+
+    fn find_image(&self, name: &str) -> Result<Option<(Kept, Head)>, Error> {
+        let key = self.key(name.as_bytes())?;
+        let path = self.folder.join(format!("{key}.image"));
+        let head = match fs::read(path.with_extension("head")) {
+            Ok(head) => head,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        let Some(kept) = self.find(&key, path, &head)? else { return Ok(None) };
+        Ok(Some((kept, cell::read_header(&mut head.as_slice())?)))
+    }
+
+    /// Loads the code `key`, if it is there and exactly what was put there.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when it was altered.
+    fn load(&self, engine: &Engine, key: &str) -> Result<Option<Module>, Error> {
+        let Some(code) = self.find_code(key)? else { return Ok(None) };
+        let digest = digests(&self.secret, &[Source::dense(&code.file)?])?;
+        code.checked(digest[0])?.module(engine).map(Some)
+    }
+
+    /// Keeps compiled code.
+    fn store(&self, key: &str, module: &Module) -> Result<(), Error> {
         let bytes = module.serialize().map_err(|error| Error::Host(format!("cannot serialise code: {error:#}")))?;
-        let code = self.folder.join(format!("{key}.code"));
-        write_whole(&code, &bytes)?;
-        let mac = self.mac(key, &code)?;
-        write_whole(&self.folder.join(format!("{key}.mac")), mac.as_bytes())
+        let path = self.folder.join(format!("{key}.code"));
+        write_whole(&path, &bytes)?;
+        self.seal(key, &path, &[], Source::dense(&File::open(&path)?)?)
     }
 
     /// Compiles, or loads what was compiled before; gives the key that it is kept under. Altered code is refused, never silently replaced.
@@ -115,7 +147,7 @@ impl Cache {
     /// # Errors
     /// [`Error::Program`] for bytes that are no module, [`Error::Damaged`] for altered files.
     pub(crate) fn module(&self, engine: &Engine, wasm: &[u8]) -> Result<(Module, String), Error> {
-        let key = self.key(engine, wasm);
+        let key = self.key(wasm)?;
         if let Some(module) = self.load(engine, &key)? {
             return Ok((module, key));
         }
@@ -124,61 +156,76 @@ impl Cache {
         Ok((module, key))
     }
 
-    /// The MAC of an image, bound to the name it is kept under: over its head, and the places and contents of its pages.
-    fn image_mac(&self, key: &str, head: &[u8], file: &fs::File, size: u64) -> Result<blake3::Hash, Error> {
-        // Apart, because whole pages in a row are hashed several times as fast.
-        let (mut places, mut pages) = (blake3::Hasher::new(), blake3::Hasher::new());
-        Image::contents(file, size, |at, bytes| {
-            for page in 0..bytes.len().div_ceil(PAGE) {
-                places.update(&(at + (page * PAGE) as u64).to_le_bytes());
-            }
-            pages.update(bytes);
-            Ok(())
-        })?;
-        let mut hasher = blake3::Hasher::new_keyed(&self.secret);
-        hasher.update(key.as_bytes()).update(&(head.len() as u64).to_le_bytes()).update(head);
-        hasher.update(places.finalize().as_bytes()).update(pages.finalize().as_bytes());
-        Ok(hasher.finalize())
-    }
-
-    /// Keeps an image under a name. The MAC comes last: without it there is no image.
+    /// Keeps an image under a name.
     ///
     /// # Errors
     /// Those of the file system.
-    pub(crate) fn store_image(&self, engine: &Engine, name: &str, image: &Image) -> Result<(), Error> {
-        let key = self.key(engine, name.as_bytes());
+    pub(crate) fn store_image(&self, name: &str, image: &Image) -> Result<(), Error> {
+        let key = self.key(name.as_bytes())?;
         let mut head = Vec::new();
         cell::write_header(&mut head, &image.head)?;
         let path = self.folder.join(format!("{key}.image"));
         let temporary = path.with_extension(format!("{}.new", std::process::id()));
         let file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
         image.write_to(&file)?;
-        let mac = self.image_mac(&key, &head, &file, image.head.size)?;
         fs::rename(&temporary, &path)?;
         write_whole(&path.with_extension("head"), &head)?;
-        write_whole(&path.with_extension("mac"), mac.as_bytes())
+        self.seal(&key, &path, &head, Source::sparse(&file)?)
     }
 
-    /// Loads the image kept under a name, if there is one for this engine and processor.
+    /// Loads the image kept under a name, if there is one for our engines and this processor.
     ///
     /// # Errors
     /// [`Error::Damaged`] when it was altered.
-    pub(crate) fn load_image(&self, engine: &Engine, name: &str) -> Result<Option<Image>, Error> {
-        let key = self.key(engine, name.as_bytes());
-        let path = self.folder.join(format!("{key}.image"));
-        let expected = match fs::read(path.with_extension("mac")) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let expected: [u8; 32] = expected.try_into().map_err(|_| altered(&path))?;
-        let (Ok(file), Ok(head)) = (fs::File::open(&path), fs::read(path.with_extension("head"))) else { return Err(altered(&path)) };
-        let size = file.metadata()?.len();
-        if self.image_mac(&key, &head, &file, size)? != blake3::Hash::from_bytes(expected) {
-            return Err(altered(&path));
-        }
-        let head: Head = cell::read_header(&mut head.as_slice())?;
-        Image::open(file, head).map(Some)
+    pub(crate) fn load_image(&self, name: &str) -> Result<Option<Image>, Error> {
+        let Some((image, head)) = self.find_image(name)? else { return Ok(None) };
+        let digest = digests(&self.secret, &[Source::sparse(&image.file)?])?;
+        Image::open(image.checked(digest[0])?.0, head).map(Some)
+    }
+
+    /// As [`load_image`](Cache::load_image), together with its code: one look at the contents of both.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when one of them was altered.
+    pub(crate) fn load_program(&self, name: &str) -> Result<Option<(Image, Checked)>, Error> {
+        let Some((image, head)) = self.find_image(name)? else { return Ok(None) };
+        let Some(code) = self.find_code(&head.code)? else { return Ok(None) };
+        let digests = digests(&self.secret, &[Source::dense(&code.file)?, Source::sparse(&image.file)?])?;
+        let code = code.checked(digests[0])?;
+        let image = Image::open(image.checked(digests[1])?.0, head)?;
+        Ok(Some((image, code)))
+    }
+}
+
+/// A file that bears our seal.
+struct Kept {
+    path: PathBuf,
+    file: File,
+    /// Of its contents, when it was sealed.
+    digest: blake3::Hash,
+}
+
+impl Kept {
+    /// The file, if that is the digest of its contents.
+    fn checked(self, digest: blake3::Hash) -> Result<Checked, Error> {
+        if digest == self.digest { Ok(Checked(self.file)) } else { Err(altered(&self.path)) }
+    }
+}
+
+/// A file whose contents are exactly what was put there.
+pub(crate) struct Checked(File);
+
+impl Checked {
+    /// Loads compiled code.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when wasmtime refuses it.
+    pub(crate) fn module(self, engine: &Engine) -> Result<Module, Error> {
+        // SAFETY: the file is what `Module::serialize` of such an engine gave us: its MAC was made with a secret that only this
+        // user can read, over the very name that was asked for, and it lies in a folder that is closed to others, so that nobody else can
+        // have changed it since.
+        let module = unsafe { Module::deserialize_open_file(engine, self.0) };
+        module.map_err(|error| Error::Damaged(format!("cached code does not load: {error:#}")))
     }
 }
 

@@ -3,7 +3,7 @@
 //! The instance is quiet between jobs. A job is what is done inside: call an export, look at memory. While it runs it may
 //! exchange messages with the driver; while it waits, or when its fuel has ended, it stays suspended on its own stack.
 
-use crate::image::{Home, set_globals};
+use crate::image::{map_over, set_globals};
 use crate::program::Program;
 use crate::state::{Ending, Gauge, Outgoing, Shared, State};
 use crate::wasi::{Process, World};
@@ -155,29 +155,29 @@ async fn next_job(shared: &Shared) -> Job {
 }
 
 /// The life of an instance, from instantiation to its end.
-async fn live(program: Arc<Program>, mut home: Home, shared: Shared, frozen: Option<Arc<Frozen>>) {
-    let begin = async |home: &mut Home| -> wasmtime::Result<Instance> {
-        home.set_fuel(u64::MAX)?;
-        home.fuel_async_yield_interval(Some(shared.fresh_slice(0)))?;
-        let instance = program.pre.instantiate_async(&mut **home).await?;
-        let memory = instance.get_memory(&mut **home, "memory");
-        home.data_mut().memory = memory;
+async fn live(program: Arc<Program>, mut store: Store<State>, shared: Shared, frozen: Option<Arc<Frozen>>) {
+    let begin = async |store: &mut Store<State>| -> wasmtime::Result<Instance> {
+        store.set_fuel(u64::MAX)?;
+        store.fuel_async_yield_interval(Some(shared.fresh_slice(0)))?;
+        let instance = program.pre.instantiate_async(&mut *store).await?;
+        let memory = instance.get_memory(&mut *store, "memory");
+        store.data_mut().memory = memory;
         if let Some(image) = &program.image {
-            home.settle(&instance, memory.ok_or_else(|| wasmtime::format_err!("there is no memory"))?, image)?;
+            map_over(store, &instance, memory.ok_or_else(|| wasmtime::format_err!("there is no memory"))?, image)?;
         }
         if let Some(frozen) = &frozen {
-            thaw(home, &instance, frozen)?;
+            thaw(store, &instance, frozen)?;
         }
         Ok(instance)
     };
-    let instance = match begin(&mut home).await {
+    let instance = match begin(&mut store).await {
         Ok(instance) => instance,
         Err(error) => {
             shared.lock().outgoing = Some(Outgoing::Done(Err(error.context(NotStarted))));
             return;
         }
     };
-    let store: &mut Store<State> = &mut home;
+    let store = &mut store;
     loop {
         let job = next_job(&shared).await;
         let interval = shared.fresh_slice(reading(store));
@@ -267,7 +267,7 @@ impl Guest {
         let charged = frozen.as_ref().map_or(0, |frozen| frozen.fuel.saturating_add(frozen.native));
         let mut store = Store::new(program.pre.module().engine(), State::new(process, shared.clone(), extra));
         store.limiter(|state| state);
-        let future = Box::pin(live(Arc::clone(&program), Home::new(store), shared.clone(), frozen));
+        let future = Box::pin(live(Arc::clone(&program), store, shared.clone(), frozen));
         Guest { program, future: Some(future), shared, console, charged, lent: 0, owed: 0, quiet: true, held: None }
     }
 

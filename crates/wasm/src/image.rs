@@ -8,7 +8,7 @@ use rustix::mm::{Advice, MapFlags, ProtFlags};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io;
-use std::ops::{Deref, DerefMut, Range};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use wasmtime::{AsContextMut, Instance, Memory, Store, Val};
 
@@ -16,8 +16,6 @@ use wasmtime::{AsContextMut, Instance, Memory, Store, Val};
 pub(crate) const PAGE: usize = 4096;
 /// The largest image, in bytes: that of 32-bit guests.
 const MAX_SIZE: u64 = 4 << 30;
-/// Pages between two runs of hot ones that are cheaper to write to than to leave out.
-const HOT_GAP: u32 = 2;
 /// Bytes that are read at once.
 const CHUNK: usize = 256 << 10;
 
@@ -52,7 +50,7 @@ impl std::fmt::Debug for Image {
 }
 
 /// The parts of a memory that are not zero, in whole pages.
-fn runs(memory: &[u8]) -> Vec<Range<usize>> {
+pub(crate) fn runs(memory: &[u8]) -> Vec<Range<usize>> {
     const ZERO: [u8; PAGE] = [0; PAGE];
     let mut runs: Vec<Range<usize>> = Vec::new();
     for (index, page) in memory.chunks(PAGE).enumerate() {
@@ -66,6 +64,32 @@ fn runs(memory: &[u8]) -> Vec<Range<usize>> {
         }
     }
     runs
+}
+
+/// What a file system does not keep as holes, within a range that starts at a page: whole pages, as far as the range goes.
+///
+/// # Errors
+/// Those of the file.
+pub(crate) fn extents(file: &File, range: Range<u64>) -> io::Result<Vec<Range<u64>>> {
+    use rustix::fs::{SeekFrom, seek};
+    let mut extents = Vec::new();
+    let Range { start: mut at, end } = range;
+    while at < end {
+        let data = match seek(file, SeekFrom::Data(at)) {
+            Ok(data) => data.min(end),
+            Err(rustix::io::Errno::NXIO) => break,
+            // A file system without holes.
+            Err(rustix::io::Errno::INVAL) => at,
+            Err(error) => return Err(error.into()),
+        };
+        let hole = seek(file, SeekFrom::Hole(data)).unwrap_or(end).max(data);
+        // Blocks of a file system may be smaller than pages.
+        at = hole.next_multiple_of(PAGE as u64).min(end);
+        if at > data {
+            extents.push(data - data % PAGE as u64..at);
+        }
+    }
+    Ok(extents)
 }
 
 impl Image {
@@ -102,27 +126,17 @@ impl Image {
         Ok(image)
     }
 
-    /// Calls `each` for the parts that are not zero, with their places. What a file system keeps as holes is not read.
+    /// Calls `each` for the parts that are not zero, with their places.
     ///
     /// # Errors
     /// Those of the file, and of `each`.
-    pub(crate) fn contents(file: &File, size: u64, mut each: impl FnMut(u64, &[u8]) -> io::Result<()>) -> io::Result<()> {
-        use rustix::fs::{SeekFrom, seek};
+    fn contents(&self, mut each: impl FnMut(u64, &[u8]) -> io::Result<()>) -> io::Result<()> {
         let mut buffer = vec![0; CHUNK];
-        let mut at = 0;
-        while at < size {
-            let data = match seek(file, SeekFrom::Data(at)) {
-                Ok(data) => data.min(size),
-                Err(rustix::io::Errno::NXIO) => break,
-                // A file system without holes.
-                Err(rustix::io::Errno::INVAL) => at,
-                Err(error) => return Err(error.into()),
-            };
-            let hole = seek(file, SeekFrom::Hole(data)).unwrap_or(size).min(size).max(data);
-            at = data - data % PAGE as u64;
-            while at < hole {
-                let part = &mut buffer[..usize::try_from(hole - at).unwrap_or(CHUNK).min(CHUNK)];
-                file.read_exact_at(part, at)?;
+        for extent in extents(&self.file, 0..self.head.size)? {
+            let mut at = extent.start;
+            while at < extent.end {
+                let part = &mut buffer[..usize::try_from(extent.end - at).unwrap_or(CHUNK).min(CHUNK)];
+                self.file.read_exact_at(part, at)?;
                 for run in runs(part) {
                     each(at + run.start as u64, &part[run])?;
                 }
@@ -138,7 +152,7 @@ impl Image {
     /// Those of the files.
     pub(crate) fn write_to(&self, file: &File) -> Result<(), Error> {
         file.set_len(self.head.size)?;
-        Image::contents(&self.file, self.head.size, |at, bytes| file.write_all_at(bytes, at))?;
+        self.contents(|at, bytes| file.write_all_at(bytes, at))?;
         Ok(())
     }
 
@@ -185,61 +199,47 @@ fn touched(memory: &[u8]) -> Option<Vec<bool>> {
     Some(entries.iter().map(entry).map(|entry| entry & SWAPPED != 0 || entry & PRESENT != 0 && entry & OF_A_FILE == 0).collect())
 }
 
-/// Runs of pages, near ones joined.
+/// Runs of pages: the first, and how many.
 pub(crate) fn join(pages: &[u32]) -> Vec<(u32, u32)> {
     let mut joined: Vec<(u32, u32)> = Vec::new();
     for page in pages {
         match joined.last_mut() {
-            Some((first, count)) if *page <= *first + *count + HOT_GAP => *count = *page + 1 - *first,
+            Some((first, count)) if *page == *first + *count => *count += 1,
             _ => joined.push((*page, 1)),
         }
     }
     joined
 }
 
-/// A store, and the image that is mapped over the memory of its instance. The memory goes back to wasmtime as it was lent: anonymous.
-pub(crate) struct Home {
-    store: Option<Box<Store<State>>>,
-    /// Address and length of what is mapped.
-    mapped: Option<(usize, usize)>,
-}
-
-impl Home {
-    pub(crate) fn new(store: Store<State>) -> Home {
-        Home { store: Some(Box::new(store)), mapped: None }
+/// Puts a fresh instance into the state of an image: its contents are mapped over the memory, which wasmtime unmaps as a whole when the
+/// instance is gone. (From a pool it would go to other instances as it is: such engines are not for images.)
+///
+/// # Errors
+/// When the memory cap is below the image, or the host refuses.
+pub(crate) fn map_over(store: &mut Store<State>, instance: &Instance, memory: Memory, image: &Image) -> wasmtime::Result<()> {
+    let length = usize::try_from(image.head.size)?;
+    let held = memory.data_size(&*store);
+    if length > held {
+        memory.grow(&mut *store, (length - held) as u64 >> 16)?;
     }
-
-    /// Puts a fresh instance into the state of an image.
-    ///
-    /// # Errors
-    /// When the memory cap is below the image, or the host refuses.
-    pub(crate) fn settle(&mut self, instance: &Instance, memory: Memory, image: &Image) -> wasmtime::Result<()> {
-        let length = usize::try_from(image.head.size)?;
-        let held = memory.data_size(&**self);
-        if length > held {
-            memory.grow(&mut **self, (length - held) as u64 >> 16)?;
-        }
-        let at = memory.data_ptr(&**self);
-        if length > memory.data_size(&**self) || !at.addr().is_multiple_of(PAGE) {
-            return Err(wasmtime::format_err!("the image does not fit the memory"));
-        }
-        // Noted first: half a mapping is to be undone too.
-        self.mapped = Some((at.expose_provenance(), length));
-        // SAFETY: these pages are the linear memory of an instance in our own store, readable and writable as far as `data_size` says, and
-        // nobody holds a reference into it: they get other contents, as a write by the guest would give them. The mapping is private, and
-        // the file is a memory file of ours or lies in the cache's private folder. `drop` takes it away before the store gives the
-        // memory back.
-        unsafe {
-            let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
-            rustix::mm::mmap(at.cast(), length, ProtFlags::READ | ProtFlags::WRITE, flags, &image.file, 0)?;
-            for (first, count) in &image.head.hot {
-                let page = at.add(*first as usize * PAGE);
-                // Only a favour: kernels before 5.14 don't know it.
-                let _ = rustix::mm::madvise(page.cast(), *count as usize * PAGE, Advice::LinuxPopulateWrite);
-            }
-        }
-        set_globals(self.as_context_mut(), instance, &image.head.globals)
+    let at = memory.data_ptr(&*store);
+    if length > memory.data_size(&*store) || !at.addr().is_multiple_of(PAGE) {
+        return Err(wasmtime::format_err!("the image does not fit the memory"));
     }
+    // SAFETY: these pages are the linear memory of an instance in this store, readable and writable as far as `data_size` says, and
+    // nobody holds a reference into it: they get other contents, as a write by the guest would give them. The mapping is private, and
+    // the file is a memory file of ours or lies in the cache's private folder. The memory belongs to this instance alone, for as long as
+    // it is mapped: `image_engine` has no pool.
+    unsafe {
+        let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
+        rustix::mm::mmap(at.cast(), length, ProtFlags::READ | ProtFlags::WRITE, flags, &image.file, 0)?;
+        for (first, count) in &image.head.hot {
+            let page = at.add(*first as usize * PAGE);
+            // Only a favour: kernels before 5.14 don't know it.
+            let _ = rustix::mm::madvise(page.cast(), *count as usize * PAGE, Advice::LinuxPopulateWrite);
+        }
+    }
+    set_globals(store.as_context_mut(), instance, &image.head.globals)
 }
 
 /// Sets mutable globals by the names under which they are exported.
@@ -261,36 +261,6 @@ pub(crate) fn set_globals(mut store: impl AsContextMut, instance: &Instance, glo
     Ok(())
 }
 
-impl Deref for Home {
-    type Target = Store<State>;
-
-    fn deref(&self) -> &Store<State> {
-        self.store.as_ref().expect("the store is there until the home is dropped")
-    }
-}
-
-impl DerefMut for Home {
-    fn deref_mut(&mut self) -> &mut Store<State> {
-        self.store.as_mut().expect("the store is there until the home is dropped")
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        let Some((at, length)) = self.mapped else { return };
-        // SAFETY: the same pages as in `settle`; the store still owns the memory, and nothing of its instance runs any more.
-        let undone = unsafe {
-            let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
-            let at = std::ptr::with_exposed_provenance_mut(at);
-            rustix::mm::mmap_anonymous(at, length, ProtFlags::READ | ProtFlags::WRITE, flags)
-        };
-        if undone.is_err() {
-            // Another guest must not find this image in its memory: the place is lost instead.
-            std::mem::forget(self.store.take());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,11 +273,12 @@ mod tests {
         memory[PAGE * 40] = 3;
         let image = Image::new(&memory, Head::default()).unwrap();
         let mut found = Vec::new();
-        Image::contents(&image.file, image.head.size, |at, bytes| {
-            found.push((at, bytes.len()));
-            Ok(())
-        })
-        .unwrap();
+        image
+            .contents(|at, bytes| {
+                found.push((at, bytes.len()));
+                Ok(())
+            })
+            .unwrap();
         assert_eq!(found, [(0, 2 * PAGE), (40 * PAGE as u64, PAGE)]);
         assert_eq!(image.changed(&memory).unwrap(), Vec::<u32>::new());
         memory[PAGE * 9] = 4;
@@ -316,8 +287,8 @@ mod tests {
     }
 
     #[test]
-    fn near_pages_are_joined() {
-        assert_eq!(join(&[1, 2, 5, 9, 10]), [(1, 5), (9, 2)]);
+    fn pages_in_a_row_are_joined() {
+        assert_eq!(join(&[1, 2, 4, 9, 10]), [(1, 2), (4, 1), (9, 2)]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! WebAssembly guests on wasmtime.
 mod asyncify;
 mod cache;
+mod digest;
 mod engine;
 mod guest;
 mod hatch;
@@ -8,6 +9,7 @@ mod image;
 mod program;
 mod rewrite;
 mod runtime;
+mod stacks;
 mod state;
 mod wasi;
 

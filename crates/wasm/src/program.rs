@@ -71,10 +71,14 @@ impl Program {
     /// # Errors
     /// [`Error::Damaged`] when it or its code was altered.
     pub fn load_image(name: &str, cache: &Cache, imports: Option<Imports>) -> Result<Option<Arc<Program>>, Error> {
-        let engine = crate::runtime::image_engine()?;
-        let Some(image) = cache.load_image(engine, name)? else { return Ok(None) };
-        let Some(module) = cache.load(engine, &image.head.code)? else { return Ok(None) };
-        Program::link(&module, Survey::default(), imports, Some(image)).map(Some)
+        // Both take their time, the one for a look at every byte, the other for laying out room for all instances there may be.
+        let (engine, found) = std::thread::scope(|scope| {
+            let engine = scope.spawn(crate::runtime::image_engine);
+            let found = cache.load_program(name);
+            (engine.join().unwrap_or_else(|_| Err(Error::Host("wasmtime could not be set up".into()))), found)
+        });
+        let Some((image, code)) = found? else { return Ok(None) };
+        Program::link(&code.module(engine?)?, Survey::default(), imports, Some(image)).map(Some)
     }
 
     /// Loads another image of the same program, if the cache has one under this name.
@@ -82,7 +86,7 @@ impl Program {
     /// # Errors
     /// [`Error::Damaged`] when it was altered, or belongs to another program.
     pub fn load_sibling(&self, name: &str, cache: &Cache) -> Result<Option<Arc<Program>>, Error> {
-        let Some(image) = cache.load_image(self.pre.module().engine(), name)? else { return Ok(None) };
+        let Some(image) = cache.load_image(name)? else { return Ok(None) };
         if self.image.as_ref().is_none_or(|own| own.head.code != image.head.code) {
             return Err(Error::Damaged(format!("the image `{name}` belongs to another program")));
         }
@@ -161,7 +165,7 @@ impl Program {
             next = image.with_head(head)?;
         }
         if let Some((cache, name)) = cache {
-            cache.store_image(self.pre.module().engine(), name, &next)?;
+            cache.store_image(name, &next)?;
             // As it will be when it is loaded.
             next.process = None;
         }

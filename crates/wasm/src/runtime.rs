@@ -1,9 +1,12 @@
 //! The wasmtime engines of the process, and how they are set up.
 
-use std::sync::OnceLock;
+use crate::cache::Blake;
+use crate::stacks::Stacks;
+use std::hash::Hash;
+use std::sync::{Arc, OnceLock};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-/// Instances that may exist at once in one process.
+/// Instances that start as their modules say, and may exist at once in one process.
 pub(crate) const MAX_INSTANCES: u32 = 4096;
 /// Native stack that a guest's nested calls may use, in bytes.
 const GUEST_STACK: usize = 4 << 20;
@@ -14,7 +17,7 @@ const MAX_DENSE: u64 = 512 << 20;
 /// Bytes of a memory that are cleared, rather than given back, when its guest is gone: cheaper than faulting them in again.
 const KEEP_MEMORY: usize = 1 << 20;
 
-fn pool(keep_memory: usize) -> PoolingAllocationConfig {
+fn pool() -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_core_instances(MAX_INSTANCES)
         .total_memories(MAX_INSTANCES)
@@ -26,14 +29,14 @@ fn pool(keep_memory: usize) -> PoolingAllocationConfig {
         .max_core_instance_size(1 << 20)
         .max_memory_size(4 << 30)
         .max_unused_warm_slots(256)
-        .linear_memory_keep_resident(keep_memory)
+        .linear_memory_keep_resident(KEEP_MEMORY)
         .table_keep_resident(64 << 10)
         .async_stack_keep_resident(64 << 10);
     pool
 }
 
 /// Options that decide what compiled code does. Part of the key of cached code through wasmtime's own compatibility hash.
-fn config(keep_memory: usize) -> Config {
+fn code_config() -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(true)
@@ -49,36 +52,60 @@ fn config(keep_memory: usize) -> Config {
         // A place in the pool is as long as a memory can get.
         .memory_may_move(false)
         .memory_init_cow(true)
-        .memory_guaranteed_dense_image_size(MAX_DENSE)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(keep_memory)));
+        .memory_guaranteed_dense_image_size(MAX_DENSE);
     config
 }
 
-/// The engine of a purpose, made at first use.
+/// Tells the code of our engines from that of others: by wasmtime's version, its options and this processor. Needs none of our engines, which
+/// take a while to make.
+///
+/// # Errors
+/// When wasmtime does not know this processor.
+pub(crate) fn compatibility() -> Result<[u8; 32], cell::Error> {
+    static KNOWN: OnceLock<Result<[u8; 32], String>> = OnceLock::new();
+    let known = KNOWN.get_or_init(|| {
+        let engine = Engine::new(&code_config()).map_err(|error| format!("{error:#}"))?;
+        let mut hasher = Blake::default();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        Ok(hasher.0.finalize().into())
+    });
+    known.clone().map_err(cell::Error::Host)
+}
+
+type Made = OnceLock<Result<Engine, String>>;
+
+/// An engine, made at first use.
 ///
 /// # Errors
 /// When the host refuses the address space.
-fn made(cell: &'static OnceLock<Result<Engine, String>>, keep_memory: usize) -> Result<&'static Engine, cell::Error> {
-    cell.get_or_init(|| Engine::new(&config(keep_memory)).map_err(|error| format!("{error:#}")))
-        .as_ref()
-        .map_err(|error| cell::Error::HostMemory(error.clone()))
+fn made(cell: &'static Made, adapt: impl FnOnce(&mut Config)) -> Result<&'static Engine, cell::Error> {
+    let make = || {
+        let mut config = code_config();
+        adapt(&mut config);
+        Engine::new(&config).map_err(|error| format!("{error:#}"))
+    };
+    cell.get_or_init(make).as_ref().map_err(|error| cell::Error::HostMemory(error.clone()))
 }
 
-/// The engine of programs whose instances start as their modules say.
+/// The engine of programs whose instances start as their modules say. Their memories and tables come from a pool.
 ///
 /// # Errors
 /// When the host refuses the address space.
 pub(crate) fn engine() -> Result<&'static Engine, cell::Error> {
-    static ENGINE: OnceLock<Result<Engine, String>> = OnceLock::new();
-    made(&ENGINE, KEEP_MEMORY)
+    static ENGINE: Made = OnceLock::new();
+    made(&ENGINE, |config| {
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+    })
 }
 
-/// The engine of programs whose instances start from an image of ours, which is mapped over their memory: there is nothing to clear. Its code
-/// is the same.
+/// The engine of programs whose instances start from an image of ours, which is mapped over their memory: there is nothing that a pool would
+/// save them. Its code is the same.
 ///
 /// # Errors
 /// When the host refuses the address space.
 pub(crate) fn image_engine() -> Result<&'static Engine, cell::Error> {
-    static ENGINE: OnceLock<Result<Engine, String>> = OnceLock::new();
-    made(&ENGINE, 0)
+    static ENGINE: Made = OnceLock::new();
+    made(&ENGINE, |config| {
+        config.allocation_strategy(InstanceAllocationStrategy::OnDemand).with_host_stack(Arc::new(Stacks::default()));
+    })
 }
