@@ -25,8 +25,8 @@ fn read<M: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(bytes: &[
             }
         }
     }
-    // Whatever came before, a preamble brings it back.
-    decoder.lose();
+    // Whatever came before, another host's preamble brings it back.
+    decoder.forget();
     decoder.feed(&PREAMBLE);
     assert!(matches!(decoder.next_message::<M>(), Ok(None)));
     assert!(decoder.preambles() > 0);

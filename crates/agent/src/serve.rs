@@ -74,7 +74,7 @@ pub fn serve(channel: OwnedFd, config: Config) -> io::Result<()> {
         let next = server.turn(&channel, &mut decoder, flags);
         if matches!(next, Next::Disconnected) {
             server.end_all();
-            decoder.lose();
+            decoder.forget();
             if !machine {
                 return Ok(());
             }

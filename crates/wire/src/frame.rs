@@ -85,6 +85,14 @@ impl Decoder {
         self.lost = true;
     }
 
+    /// Drops what was fed, and ignores everything up to the next preamble: whoever speaks from now on is another, and what the former one left
+    /// unfinished may hold anything, even what looks like a preamble.
+    pub fn forget(&mut self) {
+        self.buffer.clear();
+        self.start = 0;
+        self.lost = true;
+    }
+
     /// The next whole message, or `None` if more bytes are needed. A preamble is skipped and counted.
     ///
     /// # Errors
@@ -191,6 +199,19 @@ mod tests {
         decoder.feed(&framed(&ToGuest::Ping { sequence: 9 }));
         assert_eq!(decoder.next_message(), Ok(Some(ToGuest::Ping { sequence: 9 })));
         assert_eq!(decoder.preambles(), 1);
+    }
+
+    /// An upload of a program that knows the preamble, cut short by the end of its host.
+    #[test]
+    fn what_a_former_host_left_unfinished_holds_no_preamble_for_the_next_one() {
+        let mut decoder = Decoder::new();
+        let upload = framed(&ToGuest::Data { job: 1, bytes: [&PREAMBLE[..], &[0x40, 0, 0, 0], &[0; 99]].concat() });
+        decoder.feed(&upload[..60]);
+        assert_eq!(decoder.next_message::<ToGuest>(), Ok(None));
+        decoder.forget();
+        decoder.feed(&PREAMBLE);
+        decoder.feed(&framed(&ToGuest::Ping { sequence: 9 }));
+        assert_eq!(decoder.next_message(), Ok(Some(ToGuest::Ping { sequence: 9 })));
     }
 
     proptest! {
