@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes the peer that boots as Debian does: the same packages and kernel, its own initial RAM disk, systemd as the first process.
-# A service that is wanted by multi-user.target says a word through the agent's port; the benchmark waits for it.
+# A service that is wanted by multi-user.target says a word through the agent's port; the benchmark waits for it. The service waits for the port,
+# which is there when udev has loaded its driver: nothing else of the boot waits for that.
 #
 #     bench/machine/system-manager.sh [DATA-FOLDER]     needs root, mmdebstrap, mke2fs, qemu-img, lz4
 set -eu
@@ -18,7 +19,8 @@ tar -C "$work/root" --numeric-owner -xf "$work/root.tar"
 cat >"$work/root/etc/systemd/system/ready.service" <<'UNIT'
 [Unit]
 Description=Says that the machine is ready
-After=basic.target
+BindsTo=dev-virtio\x2dports-oubliette.agent.device
+After=basic.target dev-virtio\x2dports-oubliette.agent.device
 [Service]
 Type=oneshot
 ExecStart=/bin/sh -c 'echo ready >/dev/virtio-ports/oubliette.agent'
