@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Subcommand};
 use indicatif::{HumanBytes, HumanDuration};
-use machine::{Claim, Command, Config, Happening, Keep, Kept, Machine, Shelf, Template, Watch};
+use machine::{Claim, Command, Config, Happening, Keep, Kept, Machine, Rule, Shelf, Template, Watch};
 
 use crate::{machines, quantities, resources};
 
@@ -28,13 +28,13 @@ pub(crate) struct Choice {
 
 impl Choice {
     fn config(&self) -> Result<Config> {
-        machines::ensure_image(&self.image)?;
+        machines::ensure_image(&self.image, None)?;
         Ok(Config { image: self.image.clone(), memory: self.memory, ..Config::new(resources::data()?) })
     }
 
-    /// A new machine that nobody keeps.
-    pub(crate) fn fresh(&self) -> Result<Machine> {
-        let machine = template(&self.config()?)?.spawn()?;
+    /// A new machine that nobody keeps, with a way to the hosts that are allowed; none means no network.
+    pub(crate) fn fresh(&self, allowed: &[Rule]) -> Result<Machine> {
+        let machine = template(&Config { network: resources::network(allowed), ..self.config()? })?.spawn()?;
         machine.watch(Watch::default())?;
         Ok(machine)
     }

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use machine::catalogue::Catalogue;
+use machine::catalogue::{Catalogue, Language};
 use machine::image::{self, Image, Options, Progress};
+use oubliette::{Guest, Request};
 
 use crate::display::{self, Display};
 use crate::{check, resources};
@@ -98,22 +99,38 @@ fn build(options: &Options, verbose: bool) -> Result<()> {
     Ok(result.map(drop)?)
 }
 
-/// Sees to it that there is any image: a program runs in whichever has its language.
-pub(crate) fn ensure_any_image() -> Result<()> {
-    if Image::installed(&resources::data()?).is_empty() { ensure_image("base") } else { Ok(()) }
+/// Sees to it that there is any image for a program: it runs in whichever has its language. The first one is made with it.
+pub(crate) fn ensure_any_image(request: &Request) -> Result<()> {
+    if !Image::installed(&resources::data()?).is_empty() {
+        return Ok(());
+    }
+    let catalogue = Catalogue::built_in()?;
+    let language = match &request.guest {
+        Guest::Machine { language: Some(name), .. } => catalogue.by_name(name),
+        _ => request.task.programs.last().and_then(|program| catalogue.by_file(&program.name)),
+    };
+    match language {
+        // No image would help; the run says why.
+        Some(language) if !language.is_available() => Ok(()),
+        Some(language) if language.set != "base" && language.archive.is_empty() => ensure_image("base", Some(language)),
+        _ => ensure_image("base", None),
+    }
 }
 
-/// Sees to it that there is an image: explains what is missing, and makes it if a person says so.
-pub(crate) fn ensure_image(name: &str) -> Result<()> {
+/// Sees to it that there is an image: explains what is missing, and makes it if a person says so, with a language more than the usual ones.
+pub(crate) fn ensure_image(name: &str, more: Option<&Language>) -> Result<()> {
     let folder = resources::data()?.join("images").join(name);
     let Err(error) = Image::open(&folder) else { return Ok(()) };
     if name != "base" {
         bail!("{error} --name {name} full");
     }
+    let sets: Vec<String> = more.iter().map(|language| language.name.to_lowercase()).collect();
+    let command = sets.iter().fold("oubliette image build".to_owned(), |command, set| format!("{command} '{set}'"));
+    let and = more.map_or_else(String::new, |language| format!(", and {} with what it needs", language.name));
     let mut text = format!(
         "machines, each a small Linux of its own, start from an image that is not there yet ({}).\n\
-         `oubliette image build` makes it once from Debian's packages, in a few minutes: half a gigabyte with C, C++, Python,\n\
-         Lua, Perl and shells. `oubliette image build haskell java` adds languages, `oubliette image build full` all of them.",
+         `{command}` makes it once from Debian's packages, in a few minutes: half a gigabyte with C, C++, Python,\n\
+         Lua, Perl and shells{and}. `oubliette image build haskell java` adds languages, `oubliette image build full` all of them.",
         folder.display()
     );
     let missing = image::missing_packages();
@@ -131,7 +148,7 @@ pub(crate) fn ensure_image(name: &str) -> Result<()> {
     if !matches!(answer.trim(), "y" | "Y" | "yes") {
         bail!("there is no image, so nothing was run");
     }
-    let options = Options { folder, name: name.to_owned(), sets: Vec::new(), add: Vec::new(), agent: None, mirror: None };
+    let options = Options { folder, name: name.to_owned(), sets, add: Vec::new(), agent: None, mirror: None };
     build(&options, false)
 }
 

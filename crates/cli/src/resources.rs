@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use machine::{Config, Machines, Policy, Rule};
 use oubliette::{CellKind, Resources};
 
 fn variable(name: &str) -> Option<PathBuf> {
@@ -38,9 +39,17 @@ pub(crate) fn for_kind(kind: CellKind) -> Result<Resources> {
             });
             resources.ruby = Some(ruby.context("Ruby could not be prepared")?);
         }
-        CellKind::Machine => {
-            resources.machines = Some(Arc::new(machine::Machines::new(machine::Config::new(data()?))));
-        }
+        CellKind::Machine => resources.machines = Some(machines(&[])?),
     }
     Ok(resources)
+}
+
+/// A way to the hosts that are allowed; none means no network device at all.
+pub(crate) fn network(allowed: &[Rule]) -> Option<Policy> {
+    (!allowed.is_empty()).then(|| Policy { allow: allowed.to_vec(), ..Policy::default() })
+}
+
+/// This user's machines, with a way to the hosts that are allowed.
+pub(crate) fn machines(allowed: &[Rule]) -> Result<Arc<Machines>> {
+    Ok(Arc::new(Machines::new(Config { network: network(allowed), ..Config::new(data()?) })))
 }

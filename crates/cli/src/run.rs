@@ -1,7 +1,7 @@
 //! `oubliette run`: one program, once.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,6 +103,9 @@ pub(crate) struct Job {
     /// Give a data file, by name or by its SHA-256 (see -D); NAME is what the program finds it by
     #[arg(short = 'd', long = "input", value_name = "[NAME=]FILE|HASH")]
     inputs: Vec<String>,
+    /// Pass standard input on to the program, read to its end first; the same as -d stdin=- (machine)
+    #[arg(short = 'i', long)]
+    stdin: bool,
     /// Search this folder for data by hash
     #[arg(short = 'D', value_name = "FOLDER")]
     data_folders: Vec<PathBuf>,
@@ -115,6 +118,9 @@ pub(crate) struct Job {
     /// The program's language, over the file's type (machine)
     #[arg(long, value_name = "NAME")]
     language: Option<String>,
+    /// Let the program reach this host through a proxy, at ports 80 and 443 or the one named; *.example.org is all below it (machine)
+    #[arg(long, value_name = "HOST[:PORT]")]
+    allow: Vec<machine::Rule>,
     /// Where regions lie (moxie)
     #[arg(long, value_enum, default_value = "pages", hide_default_value = true)]
     layout: Layout,
@@ -172,7 +178,7 @@ impl Job {
             None if self.language.is_some() => CellKind::Machine,
             None => CellKind::detect(&last.name, &last.bytes)?,
         };
-        let inputs = self
+        let mut inputs = self
             .inputs
             .iter()
             .enumerate()
@@ -182,6 +188,15 @@ impl Job {
                 Ok(Input::new(name, self.contents(file, &self.data_folders)?))
             })
             .collect::<Result<Vec<_>>>()?;
+        if self.stdin {
+            if kind != CellKind::Machine {
+                bail!("--stdin is for machines: give the {} cell data with -d", kind.name());
+            }
+            if self.program.as_deref() == Some(Path::new("-")) || inputs.iter().any(|input| input.name == "stdin") {
+                bail!("--stdin is the program's standard input, which is given already");
+            }
+            inputs.push(Input::new("stdin", files::read(Path::new("-"))?));
+        }
         let state = match &self.state {
             Some(path) if path.exists() => Some(files::read(path)?),
             _ => None,
@@ -216,6 +231,9 @@ impl Job {
         if self.language.is_some() && kind != CellKind::Machine {
             bail!("--language is for machines: the {} cell has one language", kind.name());
         }
+        if !self.allow.is_empty() && kind != CellKind::Machine {
+            bail!("--allow is for machines: the {} cell has no network", kind.name());
+        }
         Ok(Request { task: Task { programs, inputs, state }, limits: self.common.limits(), offers: self.common.offers(), guest })
     }
 
@@ -239,10 +257,15 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
         let outcome = watch::run(&request, &args.watch)?;
         return deliver(args, outcome, &request);
     }
+    let mut resources = resources::for_kind(request.guest.kind())?;
     if request.guest.kind() == CellKind::Machine {
-        crate::machines::ensure_any_image()?;
+        crate::machines::ensure_any_image(&request)?;
+        if args.receipt.is_some() && !args.job.allow.is_empty() {
+            bail!("a receipt is of everything that went in; what a machine hears from a network is not known");
+        }
+        resources.machines = Some(resources::machines(&args.job.allow)?);
     }
-    let mut cell = request.open(&resources::for_kind(request.guest.kind())?)?;
+    let mut cell = request.open(&resources)?;
     if args.record.is_some() {
         if request.guest.kind() == CellKind::Machine {
             bail!("a machine's run cannot be recorded: what happens inside depends on more than what passes the hatch");

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use machine::{Command, Exit, Happening, Machine, Output, Process, Terminal};
+use machine::{Command, Exit, Happening, Machine, Output, Process, Rule, Terminal};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
 use crate::keep::{Choice, Held};
@@ -27,6 +27,9 @@ pub(crate) struct ShellArgs {
     /// As the machine's root
     #[arg(long)]
     root: bool,
+    /// Let a fresh machine reach this host through a proxy, at ports 80 and 443 or the one named; *.example.org is all below it
+    #[arg(long, value_name = "HOST[:PORT]")]
+    allow: Vec<Rule>,
     #[command(flatten)]
     choice: Choice,
     /// A command to run instead of a shell
@@ -45,12 +48,15 @@ enum End {
 pub(crate) fn shell(args: &ShellArgs) -> Result<ExitCode> {
     let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let Some(name) = &args.name else {
-        let mut machine = args.choice.fresh()?;
+        let mut machine = args.choice.fresh(&args.allow)?;
         if on_terminal {
             eprintln!("a fresh machine, gone when you leave (exit, or Ctrl-] whatever it does)");
         }
         return Ok(status(&talk(&mut machine, args, on_terminal)?));
     };
+    if !args.allow.is_empty() {
+        bail!("--allow is for fresh machines: kept ones have no network");
+    }
     let mut held = Held::open_or_make(name, &args.choice)?;
     if on_terminal {
         let what = if held.is_new { "a new machine" } else { "the machine" };

@@ -72,6 +72,12 @@ fn without_an_image_it_is_explained_how_to_get_one() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
         assert!(text.contains("oubliette image build") && output.stdout.is_empty(), "{arguments:?}: {text}");
     }
+    // A language that is not among the usual ones comes with it; one that cannot be had is no reason to make an image.
+    let haskell = place.file("hello.hs", "main = return ()");
+    let text = String::from_utf8_lossy(&place.run(&["run", &haskell]).stderr).into_owned();
+    assert!(text.contains("oubliette image build 'haskell'") && text.contains("Haskell with what it needs"), "{text}");
+    let text = String::from_utf8_lossy(&place.run(&["run", "--language", "gleam", &haskell]).stderr).into_owned();
+    assert!(text.contains("cannot be had") && !text.contains("image build"), "{text}");
     assert_eq!(place.good(&["machine", "ps", "--json"]), "[]\n");
     let output = place.run(&["machine", "restart", "nobody"]);
     assert_eq!(output.status.code(), Some(2));
@@ -104,6 +110,9 @@ fn programs_run_as_in_any_cell() {
     let text = place.good(&["run", "--timeout", "120s", "--json", "-d", &format!("stdin={numbers}"), &python]);
     let outcome: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!((&outcome["stdout"], &outcome["stop"], &outcome["cell"]), (&"42\n".into(), &"finished".into(), &"machine".into()));
+    let output = place.run_with(&["run", "--timeout", "120s", "-i", &python], "40 2\n");
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), b"42\n".as_slice()), "{output:?}");
+    assert_eq!(place.run(&["run", "-i", "-d", &format!("stdin={numbers}"), &python]).status.code(), Some(2));
 
     // A name that says nothing, and a language that does.
     let program = place.file("program", "echo $((6 * 7))");
@@ -113,6 +122,26 @@ fn programs_run_as_in_any_cell() {
     assert_eq!(output.status.code(), Some(120), "{output:?}");
     let endless = place.file("endless.sh", "while :; do :; done");
     assert_eq!(place.run(&["run", "--timeout", "1s", &endless]).status.code(), Some(122));
+}
+
+#[test]
+fn a_network_is_what_was_allowed_and_nothing_without_it() {
+    let empty = tempfile::tempdir().expect("a folder");
+    let nowhere = Place::new(empty.path());
+    let script = nowhere.file("rule.js", "1 + 1");
+    let text = String::from_utf8_lossy(&nowhere.run(&["run", "--allow", "example.org", &script]).stderr).into_owned();
+    assert!(text.contains("--allow is for machines"), "{text}");
+    assert_eq!(nowhere.run(&["shell", "--allow", "not a host"]).status.code(), Some(2));
+    if !has_image() {
+        return;
+    }
+    let place = Place::new(&data());
+    let line = "ls /sys/class/net | wc -l; curl -s -o /dev/null -m 20 -w '%{http_code}' http://example.com/ || true";
+    let script = place.file("reach.sh", line);
+    assert_eq!(place.good(&["run", "--timeout", "120s", &script]), "1\n000");
+    // The proxy's own answer about a host that is not on the list.
+    assert_eq!(place.good(&["run", "--timeout", "120s", "--allow", "example.org", &script]), "2\n403");
+    assert_eq!(place.good(&["shell", "--allow", "example.org", "--", "sh", "-c", line]), "2\n403");
 }
 
 #[test]
