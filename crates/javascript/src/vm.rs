@@ -511,7 +511,9 @@ impl<'a> Vm<'a> {
             if self.heap.high(code) & crate::bytecode::function_flag::CLASS != 0
                 && !matches!(self.entry, Entry::Construct | Entry::ConstructSuper)
             {
-                return self.type_error("Class constructor cannot be invoked without 'new'");
+                let name = self.heap.text(self.heap.mem.load_u32(code + code::NAME))?;
+                let class = if name.is_empty() { "Class constructors".to_owned() } else { format!("Class constructor {name}") };
+                return self.type_error(&format!("{class} cannot be invoked without 'new'"));
             }
             if callee.is_native() && self.entry != Entry::Construct {
                 let shortcut = self.heap.mem.load_u8(code + crate::vm::code::SHORTCUT);

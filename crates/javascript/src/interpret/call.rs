@@ -559,24 +559,6 @@ impl<'a> Vm<'a> {
         self.call(target, this, &all)
     }
 
-    /// A callee for "is not a function".
-    fn describe_callee(&mut self, callee: Value) -> Result<String> {
-        if let Some(text) = self.callee_source() {
-            return Ok(text);
-        }
-        Ok(if callee.is_string() {
-            let text = self.heap.text(callee.payload())?;
-            format!("\"{}\"", text.chars().take(40).collect::<String>())
-        } else if callee.is_object() {
-            "object".to_owned()
-        } else if callee.is_symbol() {
-            "symbol".to_owned()
-        } else {
-            let text = self.to_string_primitive(callee)?;
-            self.heap.text(text)?
-        })
-    }
-
     /// An array of the window's arguments from `first` on.
     pub(crate) fn arguments_array(&mut self, window: u32, count: u32, first: u32) -> Result<Value> {
         let length = count.saturating_sub(first);

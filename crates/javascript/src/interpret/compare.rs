@@ -353,7 +353,8 @@ op!(In(vm, regs, code, pc, state, word) {
     slow(vm, regs, code, state, word, |vm, word| {
         let (key, object) = (vm.register(b(word)), vm.register(c(word)));
         if !object.is_object() {
-            return vm.type_error("Cannot use 'in' operator to search for a key in a primitive value");
+            let (name, shown) = (if key.is_object() { "#<Object>".to_owned() } else { vm.brief(key)? }, vm.brief(object)?);
+            return vm.type_error(&format!("Cannot use 'in' operator to search for '{name}' in {shown}"));
         }
         let result = if key.is_object() { vm.help(Helper::In, &[key, object])? } else {
             let key = vm.to_key_primitive(key)?;

@@ -5,10 +5,7 @@ use crate::bytecode::frame;
 use crate::heap::memory::SHARED;
 use crate::heap::{Kind, Pause, Result, Signal};
 use crate::value::Value;
-use crate::vm::{Entry, Realm, Vm, code, unit};
-
-/// Bytes of source on either side of a call that are looked at for its callee's name.
-const CALLEE_LENGTH: u32 = 80;
+use crate::vm::{Entry, Realm, Vm, code};
 
 op!(Throw(vm, regs, region, pc, state, word) {
     vm.pc = pc;
@@ -72,8 +69,7 @@ impl<'a> Vm<'a> {
                         continue;
                     }
                 },
-                Entry::Test | Entry::TestNot | Entry::Iterate => pc = link as u32,
-                _ => pc = (link as u32).wrapping_sub(4),
+                _ => pc = self.caller_of(self.fp, link).1,
             }
             if distance == 0 || self.fp < base + distance * 8 {
                 return Some(Exit::Thrown(value));
@@ -119,15 +115,16 @@ impl<'a> Vm<'a> {
         Err(Signal::Throw(self.realm(Realm::OUT_OF_MEMORY_ERROR)))
     }
 
-    /// The source text of the callee at the running call (for messages), where it is a name or a property of something.
-    pub(crate) fn callee_source(&self) -> Option<String> {
-        let code = self.code_of(self.callee());
-        let offset = self.position(code, self.pc)?;
-        let source = self.heap.mem.load_u32(self.heap.mem.load_u32(code + code::UNIT) + unit::SOURCE);
-        let (first, end) = (offset.saturating_sub(CALLEE_LENGTH), offset.saturating_add(CALLEE_LENGTH).min(self.heap.high(source)));
-        let mut text = Vec::new();
-        self.heap.mem.read(source + 8 + first, end.saturating_sub(first), &mut text);
-        callee_in(&text, (offset - first) as usize)
+    /// The frame that called the one at `fp`, whose link is given, and a place within its calling instruction.
+    pub(crate) fn caller_of(&self, fp: u32, link: u64) -> (u32, u32) {
+        let distance = (link >> 32) as u32 & 0xffff;
+        let pc = match Entry::from_info(self.heap.mem.load_u64(fp + 8)) {
+            // The link is the instruction itself, which goes on with the answer.
+            Entry::Test | Entry::TestNot | Entry::Iterate => link as u32,
+            // The link is what follows the call: one word back lies inside it.
+            _ => (link as u32).wrapping_sub(4),
+        };
+        (fp.wrapping_sub(distance * 8), pc)
     }
 
     /// Source position of a place in code: file, byte offset in the source.
@@ -150,46 +147,4 @@ impl<'a> Vm<'a> {
     pub(crate) fn callee(&self) -> Value {
         self.register(frame::CALLEE)
     }
-}
-
-/// The callee in `text` of a call that is reported at `at`: at its name, at its last property's name, or at `new`.
-fn callee_in(text: &[u8], at: usize) -> Option<String> {
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'#' | 0x80..);
-    let names = |from: usize| text.get(from..).map_or(from, |rest| from + rest.iter().take_while(|byte| is_name(byte)).count());
-    let blanks =
-        |from: usize| text.get(from..).map_or(from, |rest| from + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count());
-    let back = |from: usize, of: &dyn Fn(&u8) -> bool| from - text[..from].iter().rev().take_while(|byte| of(byte)).count();
-    let mut end = names(at);
-    let mut start = at;
-    let mut intermediate = false;
-    if text.get(at..end) == Some(b"new") {
-        start = blanks(end);
-        end = names(start);
-        while text.get(end) == Some(&b'.') && names(end + 1) > end + 1 {
-            end = names(end + 1);
-        }
-    } else {
-        if !matches!(text.get(blanks(end)), Some(b'(' | b'`' | b'?')) {
-            return None;
-        }
-        loop {
-            let dot = back(start, &u8::is_ascii_whitespace);
-            if dot == 0 || text[dot - 1] != b'.' {
-                break;
-            }
-            let object = back(back(dot - 1, &|byte| *byte == b'?'), &u8::is_ascii_whitespace);
-            let first = back(object, &is_name);
-            if first == object {
-                intermediate = true;
-                break;
-            }
-            start = first;
-        }
-    }
-    if end == start || start == 0 && at > start || end == text.len() && text.len() > CALLEE_LENGTH as usize {
-        return None;
-    }
-    let mut name = String::from_utf8_lossy(&text[start..end]).into_owned();
-    name.retain(|c| !c.is_ascii_whitespace());
-    Some(if intermediate { format!("(intermediate value).{name}") } else { name })
 }

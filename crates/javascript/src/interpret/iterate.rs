@@ -22,6 +22,9 @@ op!(GetIterator(vm, regs, code, pc, state, word) {
             vm.set_register(a(word).wrapping_add(2), Value::ZERO);
             return Ok(());
         }
+        if source.is_nullish() {
+            return vm.not_iterable_here(source, false).map(|_| ());
+        }
         // The helper gives iterator and next method as a pair, which `finish_iterate` takes apart.
         vm.entry = Entry::Iterate;
         vm.next = vm.pc;
@@ -129,6 +132,9 @@ fn close(vm: &mut Vm<'_>, word: u32, helper: Helper) -> Result<()> {
 
 slow_op!(GetAsyncIterator(vm, word) {
     let source = vm.register(b(word));
+    if source.is_nullish() {
+        return vm.not_iterable_here(source, true).map(|_| ());
+    }
     vm.entry = Entry::Iterate;
     vm.next = vm.pc;
     vm.help(Helper::GetAsyncIterator, &[source])?;

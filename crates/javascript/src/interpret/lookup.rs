@@ -27,6 +27,10 @@ impl<'a> Vm<'a> {
     pub(crate) fn nullish_base<T>(&mut self, base: Value, verb: &str, key: Option<Value>) -> Result<T> {
         let what = if base.is_undefined() { "undefined" } else { "null" };
         let key = match key {
+            Some(key) if key == Value::symbol(atoms::SYM_ITERATOR) && verb == "get" => {
+                let what = if base.is_undefined() { "undefined" } else { "object null" };
+                return self.type_error(&format!("{what} is not iterable (cannot read property Symbol(Symbol.iterator))"));
+            }
             Some(key) if !key.is_object() => {
                 let key = self.to_key_primitive(key)?;
                 Some(self.key_text(key)?)
@@ -173,11 +177,7 @@ impl<'a> Vm<'a> {
         }
         let strict = self.is_strict();
         if !self.set(base, key, value, base)? && strict {
-            let text = self.key_text(key)?;
-            if !base.is_object() {
-                return self.type_error(&format!("Cannot create property '{text}' on a primitive value"));
-            }
-            return self.type_error(&format!("Cannot assign to read only property '{text}' of object"));
+            return self.cannot_set(base, key);
         }
         Ok(())
     }

@@ -179,7 +179,8 @@ slow_op!(NewClass(vm, word) {
         (vm.realm_cell(Realm::FUNCTION_PROTOTYPE), Value::NULL)
     } else {
         if !vm.is_constructor(heritage) || vm.heap.is_kind(heritage, Kind::Function) && vm.heap.high(vm.code_of(heritage)) & function_flag::GENERATOR != 0 {
-            return vm.type_error("Class extends value is not a constructor or null");
+            let shown = vm.brief(heritage)?;
+            return vm.type_error(&format!("Class extends value {shown} is not a constructor or null"));
         }
         let cell = heritage.payload();
         let start = cell;
@@ -304,8 +305,7 @@ slow_op!(SetSuper(vm, word) {
     }
     let key = vm.to_key_primitive(key)?;
     if !vm.set(start, key, value, this)? && vm.is_strict() {
-        let text = vm.key_text(key)?;
-        return vm.type_error(&format!("Cannot assign to read only property '{text}'"));
+        return vm.cannot_set(this, key);
     }
     Ok(())
 });
@@ -452,7 +452,8 @@ slow_op!(DefinePrivateMethod(vm, word) {
 slow_op!(HasPrivate(vm, word) {
     let (name, object) = (vm.register(b(word)), vm.register(c(word)));
     if !object.is_object() {
-        return vm.type_error("Cannot use 'in' operator to search for a private field in a primitive value");
+        let (name, shown) = (vm.brief(name)?, vm.brief(object)?);
+        return vm.type_error(&format!("Cannot use 'in' operator to search for '{name}' in {shown}"));
     }
     let (_, own) = private_own(vm, object, name)?;
     vm.set_register(a(word), Value::boolean(own != Own::Absent));
@@ -547,8 +548,7 @@ op!(RequireObjectCoercible(vm, regs, region, pc, state, word) {
         return step(vm, regs, region, state, 4);
     }
     slow(vm, regs, region, state, word, |vm, word| {
-        let what = if vm.register(a(word)).is_undefined() { "undefined" } else { "null" };
-        vm.type_error(&format!("Cannot destructure '{what}' as it is {what}."))
+        vm.cannot_destructure(vm.register(a(word)))
     })
 });
 

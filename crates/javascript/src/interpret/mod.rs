@@ -18,6 +18,7 @@ mod arithmetic;
 mod call;
 mod compare;
 mod convert;
+mod describe;
 mod drive;
 mod exception;
 mod generator;

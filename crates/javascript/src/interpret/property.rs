@@ -494,7 +494,8 @@ fn delete(vm: &mut Vm<'_>, word: u32, key: Key) -> Result<()> {
     let deleted = vm.delete_own(cell, key)?;
     if !deleted && vm.is_strict() {
         let text = vm.key_text(key)?;
-        return vm.type_error(&format!("Cannot delete property '{text}'"));
+        let shown = vm.brief(object)?;
+        return vm.type_error(&format!("Cannot delete property '{text}' of {shown}"));
     }
     vm.set_register(a(word), Value::boolean(deleted));
     Ok(())

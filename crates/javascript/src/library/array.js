@@ -47,7 +47,7 @@
     return array;
   },
   from(items, mapper = undefined, self = undefined) {
-    if (mapper !== undefined && !%isCallable(mapper)) %typeError("mapper is not a function");
+    if (mapper !== undefined && !%isCallable(mapper)) %typeError(`${%show(mapper)} is not a function`);
     const method = items[@@iterator];
     if (method !== undefined && method !== null) {
       if (!%isCallable(method)) %typeError("Symbol.iterator is not a function");

@@ -1,6 +1,6 @@
 // Map, Set and their weak relatives.
 %define("hash", function (x, kind, name) {
-  if (!%isHash(x, kind)) %typeError(`Method ${name} called on incompatible receiver ${%show(x)}`);
+  if (!%isHash(x, kind)) %typeError(`Method ${name} called on incompatible receiver ${%brief(x)}`);
 });
 %constructor("Map", function Map(iterable = undefined) {
   if (new.target === undefined) %typeError("Constructor Map requires 'new'");
@@ -145,7 +145,7 @@
 %constant(@WEAK_SET_PROTOTYPE, @@toStringTag, "WeakSet", 4);
 %constructor("WeakRef", function WeakRef(target) {
   if (new.target === undefined) %typeError("Constructor WeakRef requires 'new'");
-  if (!%weakKey(target)) %typeError("WeakRef: target must be an object or a non-registered symbol");
+  if (!%weakKey(target)) %typeError("WeakRef: invalid target");
   const proto = %prototypeFor(new.target, @WEAK_REF_PROTOTYPE);
   %weakThings();
   return %newHash(proto, 4, target);

@@ -91,7 +91,7 @@
   if (bound !== undefined) return x instanceof bound;
   if (!%isObject(x)) return false;
   const prototype = target.prototype;
-  if (!%isObject(prototype)) %typeError("Function has non-object prototype in instanceof check");
+  if (!%isObject(prototype)) %typeError(`Function has non-object prototype '${%show(prototype)}' in instanceof check`);
   for (;;) {
     x = %getPrototypeOf(x);
     if (x === null) return false;
@@ -104,18 +104,20 @@
 });
 %define("setElement", function (base, key, value, strict) {
   key = %toPropertyKey(key);
-  %strict(%setFrom(base, key, value, base), strict, "Cannot assign to read only property");
+  if (!%setFrom(base, key, value, base) && strict) %cannotSet(base, key);
 });
 %define("delete", function (base, key, strict) {
   if (base === undefined || base === null) %typeError("Cannot convert undefined or null to object");
   key = %toPropertyKey(key);
   base = %toObject(base);
   const result = %isProxy(base) ? %proxyDelete(base, key) : %deleteOwn(base, key);
-  return %strict(result, strict, "Cannot delete property");
+  if (!result && strict) %typeError(`Cannot delete property '${typeof key === "symbol" ? %show(key) : key}' of ${%brief(base)}`);
+  return result;
 });
 %define("getSuper", function (start, key, receiver) { return %getFrom(start, %toPropertyKey(key), receiver); });
 %define("setSuper", function (start, key, value, receiver, strict) {
-  %strict(%setFrom(start, %toPropertyKey(key), value, receiver), strict, "Cannot assign to read only property");
+  key = %toPropertyKey(key);
+  if (!%setFrom(start, key, value, receiver) && strict) %cannotSet(receiver, key);
 });
 %define("setArrayLength", function (array, value) {
   const length = value >>> 0;
@@ -172,7 +174,7 @@
     if (kind === "*" || (i > list.length && kind !== "k")) continue;
     let x = i === 0 ? self : list[i - 1];
     if (kind === "S") {
-      if (x === undefined || x === null) %typeError("String.prototype method called on null or undefined");
+      if (x === undefined || x === null) %typeError(`String.prototype.${%nativeName(number)} called on null or undefined`);
       x = %toString(x);
     } else if (kind === "s") x = %toString(x);
     else if (kind === "k") x = %toPropertyKey(x);
@@ -190,7 +192,7 @@
 // --- Iteration ---
 %define("getIterator", function (source) {
   const method = source[@@iterator];
-  if (!%isCallable(method)) %typeError(`${%show(source)} is not iterable`);
+  if (!%isCallable(method)) %notIterable(source);
   const iterator = %call(method, source);
   if (!%isObject(iterator)) %typeError("Result of the Symbol.iterator method is not an object");
   return [iterator, iterator.next];
@@ -233,7 +235,7 @@
 });
 %define("show", function (x) {
   if (%isObject(x)) return %isCallable(x) ? "function" : "object";
-  if (typeof x === "symbol") return "Symbol()";
+  if (typeof x === "symbol") return %brief(x);
   return typeof x === "string" ? `"${x}"` : `${x}`;
 });
 %define("forIn", function (object) {

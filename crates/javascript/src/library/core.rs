@@ -1,7 +1,7 @@
 //! Leaves for self-hosted code: what JavaScript itself cannot say.
 
 use super::{Arguments, Native};
-use crate::bytecode::function_flag;
+use crate::bytecode::{frame, function_flag};
 use crate::heap::object::Own;
 use crate::heap::shape::attribute;
 use crate::heap::string::Key;
@@ -101,6 +101,16 @@ pub(super) const NATIVES: &[Native] = &[
     leaf("conversion", |vm, a| {
         let text = vm.native_conversion(a.get(vm, 0).payload());
         vm.heap.string(text).map(Value::string)
+    }),
+    leaf("nativeName", |vm, a| {
+        let name = vm.native_row_name(a.get(vm, 0).payload());
+        vm.heap.string(name).map(Value::string)
+    }),
+    leaf("callerName", |vm, _| {
+        // Of the function that called the running one.
+        let (caller, _) = vm.caller_of(vm.fp, vm.heap.mem.load_u64(vm.fp));
+        let cell = vm.code_of(vm.heap.value(caller + u32::from(frame::CALLEE) * 8));
+        Ok(Value::string(if cell == 0 { atoms::EMPTY } else { vm.heap.mem.load_u32(cell + code::NAME) }))
     }),
     leaf("iteratorResult", |vm, a| {
         let done = vm.truth(a.get(vm, 1));
@@ -205,14 +215,15 @@ pub(super) const NATIVES: &[Native] = &[
         vm.heap.set_value(crate::heap::REALM + a.get(vm, 0).payload() % (Realm::COUNT as u32) * 8, value);
         Ok(Value::UNDEFINED)
     }),
-    leaf("strict", |vm, a| {
-        // Throws TypeError with the message if the condition is false and the flag is set.
-        if vm.truth(a.get(vm, 1)) && !vm.truth(a.get(vm, 0)) {
-            let text = vm.to_string_primitive(a.get(vm, 2))?;
-            let text = vm.heap.text(text)?;
-            return vm.type_error(&text);
-        }
-        Ok(a.get(vm, 0))
+    leaf("brief", |vm, a| {
+        let text = vm.brief(a.get(vm, 0))?;
+        vm.heap.string(&text).map(Value::string)
+    }),
+    leaf("notIterable", |vm, a| vm.not_iterable(a.get(vm, 0))),
+    leaf("cannotSet", |vm, a| {
+        // (object, key): throws because strict code may not set it.
+        let key = vm.to_key_primitive(a.get(vm, 1))?;
+        vm.cannot_set(a.get(vm, 0), key)
     }),
     leaf("dense", |vm, a| {
         // A fresh array of this length that holds undefined: (length)

@@ -66,9 +66,7 @@ impl Vm<'_> {
             if distance == 0 || fp <= base + distance * 8 {
                 break;
             }
-            // The caller's pc is after its call: one word back lies inside it.
-            pc = (link as u32).wrapping_sub(4);
-            fp -= distance * 8;
+            (fp, pc) = self.caller_of(fp, link);
         }
         let cell = self.heap.values(Kind::Slots, count as u32 * 2 + 2, Value::UNDEFINED)?;
         for (i, &(code, pc)) in pairs[..count].iter().enumerate() {

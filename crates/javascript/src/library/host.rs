@@ -1,8 +1,7 @@
 //! What the engine's other parts ask of the library and the host: natives as objects, eval, typed arrays' elements,
 //! modules and host functions.
 
-use crate::bytecode::VariableKind;
-use crate::bytecode::eval_flag;
+use crate::bytecode::{VariableKind, eval_flag, frame};
 use crate::compile::{Request, compile};
 use crate::heap::memory::SHARED;
 use crate::heap::string::Key;
@@ -97,7 +96,14 @@ impl<'a> Vm<'a> {
     pub(crate) fn collect(&mut self) -> Result<()> {
         let base = self.stack_base();
         // Between runs there is no frame.
-        let end = if self.fp == base { base } else { self.fp + self.frame_top().max(256) * 8 };
+        let end = if self.fp == base {
+            base
+        } else {
+            // Surplus arguments lie above the registers until the frame has taken them into an array.
+            let arguments = self.heap.mem.load_u32(self.fp + 8).saturating_add(u32::from(frame::ARGUMENTS));
+            let registers = self.frame_top().max(256).max(arguments);
+            self.fp.saturating_add(registers.saturating_mul(8))
+        };
         let limit = self.stack_limit + 2048;
         let end = end.min(limit);
         // What lies above the running frame is stale.
@@ -236,7 +242,7 @@ impl<'a> Vm<'a> {
             }
             self.heap.set_value(function + function::CAPTURES + i * 8, value);
         }
-        let this = self.register(crate::bytecode::frame::THIS);
+        let this = self.register(frame::THIS);
         self.call(Value::object(function), this, &[])
     }
 

@@ -233,6 +233,9 @@ pub(super) fn write(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Value>> {
     }
 }
 
+/// Code units on either side of what is wrong that its message shows of a longer text.
+const AROUND: u32 = 10;
+
 struct Reader {
     text: Flat,
     at: u32,
@@ -249,14 +252,39 @@ impl Reader {
         }
     }
 
+    /// Refuses the text here: what is wrong, in V8's words.
+    #[cold]
+    fn fail_as<T>(&self, vm: &mut Vm<'_>, what: &str) -> Result<T> {
+        vm.fail(Fault::Syntax, &format!("{what} in JSON at position {}", self.at))
+    }
+
+    /// Refuses what stands here, which nothing begins with.
+    #[cold]
     fn fail<T>(&self, vm: &mut Vm<'_>) -> Result<T> {
-        match self.peek(vm) {
-            None => vm.fail(Fault::Syntax, "Unexpected end of JSON input"),
-            Some(unit) => {
-                let shown = char::from_u32(u32::from(unit)).unwrap_or('\u{fffd}');
-                vm.fail(Fault::Syntax, &format!("Unexpected token '{shown}' in JSON at position {}", self.at))
-            }
+        let unit = match self.peek(vm) {
+            None => return vm.fail(Fault::Syntax, "Unexpected end of JSON input"),
+            Some(0x22) => return self.fail_as(vm, "Unexpected string"),
+            Some(0x2d | 0x30..=0x39) => return self.fail_as(vm, "Unexpected number"),
+            Some(unit) => unit,
+        };
+        let part = |from: u32, to: u32| {
+            let units: Vec<u16> = (from..to).map(|at| vm.heap.unit(self.text, at)).collect();
+            String::from_utf16_lossy(&units)
+        };
+        let length = self.text.length;
+        let whole = if length <= 2 * AROUND { part(0, length) } else { String::new() };
+        if matches!(whole.as_str(), "NaN" | "Infinity" | "undefined" | "[object Object]") {
+            return vm.fail(Fault::Syntax, &format!("\"{whole}\" is not valid JSON"));
         }
+        let around = if length <= 2 * AROUND {
+            format!("\"{whole}\"")
+        } else {
+            let (start, end) = (self.at.saturating_sub(AROUND), (self.at + AROUND).min(length));
+            let (before, behind) = (if self.at < AROUND { "" } else { "..." }, if self.at < length - AROUND { "..." } else { "" });
+            format!("{before}\"{}\"{behind}", part(start, end))
+        };
+        let shown = String::from_utf16_lossy(&[unit]);
+        vm.fail(Fault::Syntax, &format!("Unexpected token '{shown}', {around} is not valid JSON"))
     }
 
     fn word(&mut self, vm: &mut Vm<'_>, word: &str, value: Value) -> Result<Value> {
@@ -274,7 +302,7 @@ impl Reader {
         let start = self.at;
         let mut out: Option<Vec<u16>> = None;
         loop {
-            let Some(unit) = self.peek(vm) else { return self.fail(vm) };
+            let Some(unit) = self.peek(vm) else { return self.fail_as(vm, "Unterminated string") };
             match unit {
                 0x22 => {
                     self.at += 1;
@@ -302,18 +330,19 @@ impl Reader {
                                 self.at += 1;
                                 match self.peek(vm).and_then(|u| char::from_u32(u32::from(u))).and_then(|c| c.to_digit(16)) {
                                     Some(digit) => n = n << 4 | digit,
-                                    None => return self.fail(vm),
+                                    None => return self.fail_as(vm, "Bad Unicode escape"),
                                 }
                             }
                             n as u16
                         }
-                        _ => return self.fail(vm),
+                        None => return self.fail(vm),
+                        Some(_) => return self.fail_as(vm, "Bad escaped character"),
                     };
                     self.at += 1;
                     units.push(code);
                     out = Some(units);
                 }
-                0..=0x1f => return self.fail(vm),
+                0..=0x1f => return self.fail_as(vm, "Bad control character in string literal"),
                 unit => {
                     self.at += 1;
                     if let Some(units) = &mut out {
@@ -332,17 +361,20 @@ impl Reader {
         }
         if self.peek(vm) == Some(0x30) {
             self.at += 1;
+            if digit(self, vm) {
+                return self.fail(vm);
+            }
         } else if digit(self, vm) {
             while digit(self, vm) {
                 self.at += 1;
             }
         } else {
-            return self.fail(vm);
+            return self.fail_as(vm, "No number after minus sign");
         }
         if self.peek(vm) == Some(0x2e) {
             self.at += 1;
             if !digit(self, vm) {
-                return self.fail(vm);
+                return self.fail_as(vm, "Unterminated fractional number");
             }
             while digit(self, vm) {
                 self.at += 1;
@@ -354,7 +386,7 @@ impl Reader {
                 self.at += 1;
             }
             if !digit(self, vm) {
-                return self.fail(vm);
+                return self.fail_as(vm, "Exponent part is missing a number");
             }
             while digit(self, vm) {
                 self.at += 1;
@@ -386,7 +418,7 @@ fn parse(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
                     reader.at += 1;
                     Value::object(object)
                 } else {
-                    let key = member(vm, &mut reader)?;
+                    let key = member(vm, &mut reader, "Expected property name or '}'")?;
                     stack.push((object, Some(key)));
                     continue;
                 }
@@ -414,7 +446,10 @@ fn parse(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
         loop {
             let Some((container, key)) = stack.pop() else {
                 reader.space(vm);
-                return if reader.at < text.length { reader.fail(vm) } else { Ok(value) };
+                if reader.at < text.length {
+                    return vm.fail(Fault::Syntax, &format!("Unexpected non-whitespace character after JSON at position {}", reader.at));
+                }
+                return Ok(value);
             };
             match key {
                 Some(key) => vm.define_plain(container, key, value)?,
@@ -427,7 +462,7 @@ fn parse(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
                 (Some(0x2c), Some(_)) => {
                     reader.at += 1;
                     reader.space(vm);
-                    let key = member(vm, &mut reader)?;
+                    let key = member(vm, &mut reader, "Expected double-quoted property name")?;
                     stack.push((container, Some(key)));
                     break;
                 }
@@ -440,21 +475,22 @@ fn parse(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
                     reader.at += 1;
                     value = Value::object(container);
                 }
-                _ => return reader.fail(vm),
+                (_, Some(_)) => return reader.fail_as(vm, "Expected ',' or '}' after property value"),
+                (_, None) => return reader.fail_as(vm, "Expected ',' or ']' after array element"),
             }
         }
     }
 }
 
-/// A member's name and colon.
-fn member(vm: &mut Vm<'_>, reader: &mut Reader) -> Result<Key> {
+/// A member's name and colon; `wanted` is what is missing if there is no name.
+fn member(vm: &mut Vm<'_>, reader: &mut Reader, wanted: &str) -> Result<Key> {
     if reader.peek(vm) != Some(0x22) {
-        return reader.fail(vm);
+        return reader.fail_as(vm, wanted);
     }
     let name = reader.string(vm)?;
     reader.space(vm);
     if reader.peek(vm) != Some(0x3a) {
-        return reader.fail(vm);
+        return reader.fail_as(vm, "Expected ':' after property name");
     }
     reader.at += 1;
     vm.heap.string_key(name)

@@ -227,6 +227,11 @@ impl<'a> Vm<'a> {
         if cell == 0 { Value::UNDEFINED } else { Value::object(cell) }
     }
 
+    /// A native's name in its row.
+    pub(crate) fn native_row_name(&self, number: u32) -> &'static str {
+        row(number).map_or("", |row| row.name)
+    }
+
     /// What a native's row converts its arguments to.
     pub(crate) fn native_conversion(&self, number: u32) -> &'static str {
         row(number).map_or("", |row| row.convert)

@@ -2,7 +2,7 @@
 %define("thisNumber", function (x) {
   if (typeof x === "number") return x;
   const inner = %wrapped(x);
-  if (typeof inner !== "number") %typeError("not a number");
+  if (typeof inner !== "number") %typeError(`Number.prototype.${%callerName()} requires that 'this' be a Number`);
   return inner;
 });
 // As en-US writes numbers: groups of three digits, three digits behind the point at most.
@@ -94,7 +94,7 @@
   toString(radix = undefined) {
     const n = %thisNumber(this);
     const r = radix === undefined ? 10 : %toIntegerOrInfinity(radix);
-    if (r < 2 || r > 36) %rangeError("toString() radix must be between 2 and 36");
+    if (r < 2 || r > 36) %rangeError("toString() radix argument must be between 2 and 36");
     return %numberText(n, r);
   },
   toLocaleString(locales = undefined, options = undefined) { return %localNumber(%thisNumber(this), options); },
@@ -124,7 +124,7 @@
 %define("thisBoolean", function (x) {
   if (typeof x === "boolean") return x;
   const inner = %wrapped(x);
-  if (typeof inner !== "boolean") %typeError("not a boolean");
+  if (typeof inner !== "boolean") %typeError(`Boolean.prototype.${%callerName()} requires that 'this' be a Boolean`);
   return inner;
 });
 %constructor("Boolean", function Boolean(value) {
@@ -153,7 +153,7 @@
   toString(radix = undefined) {
     const n = %thisBigInt(this);
     const r = radix === undefined ? 10 : %toIntegerOrInfinity(radix);
-    if (r < 2 || r > 36) %rangeError("toString() radix must be between 2 and 36");
+    if (r < 2 || r > 36) %rangeError("toString() radix argument must be between 2 and 36");
     return %bigintText(n, r);
   },
   toLocaleString() {

@@ -157,7 +157,7 @@
     return object;
   },
   fromEntries(iterable) {
-    if (iterable === undefined || iterable === null) %typeError("undefined is not iterable");
+    if (iterable === undefined || iterable === null) %typeError(`${iterable} is not iterable`);
     const object = {};
     for (const entry of iterable) {
       if (!%isObject(entry)) %typeError(`Iterator value ${%show(entry)} is not an entry object`);

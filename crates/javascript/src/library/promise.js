@@ -98,7 +98,7 @@
 }, @PROMISE_PROTOTYPE);
 %install(@PROMISE_PROTOTYPE, {
   then(onFulfilled, onRejected) {
-    if (!%isPromise(this)) %typeError("Promise.prototype.then called on incompatible receiver");
+    if (!%isPromise(this)) %typeError(`Method Promise.prototype.then called on incompatible receiver ${%brief(this)}`);
     const C = %speciesConstructor(this, @PROMISE_PROTOTYPE.constructor);
     const capability = %capability(C);
     %performThen(this, onFulfilled, onRejected, capability);

@@ -35,7 +35,7 @@
   return true;
 });
 %define("proxySet", function (proxy, key, value, receiver, strict) {
-  %strict(%proxyReflectSet(proxy, key, value, receiver), strict, "'set' on proxy: trap returned falsish");
+  if (!%proxyReflectSet(proxy, key, value, receiver) && strict) %cannotSet(proxy, key);
 });
 %define("proxyHas", function (proxy, key) {
   const handler = %proxyHandler(proxy), target = %field(proxy, 0);

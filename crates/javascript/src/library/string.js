@@ -30,7 +30,7 @@
   },
 });
 %define("thisString", function (x) {
-  if (x === undefined || x === null) %typeError("String.prototype method called on null or undefined");
+  if (x === undefined || x === null) %typeError(`String.prototype.${%callerName()} called on null or undefined`);
   return %toString(x);
 });
 %define("isRegExp", function (x) {
@@ -157,7 +157,7 @@
   if (%isObject(pattern)) {
     if (all && %isRegExp(pattern)) {
       const flags = pattern.flags;
-      if (flags === undefined || flags === null || !%stringIncludes(%toString(flags), "g", 0)) %typeError("replaceAll must be called with a global RegExp");
+      if (flags === undefined || flags === null || !%stringIncludes(%toString(flags), "g", 0)) %typeError("String.prototype.replaceAll called with a non-global RegExp argument");
     }
     const method = pattern[@@replace];
     if (method !== undefined && method !== null) return %call(method, pattern, self, replacement);
@@ -222,6 +222,30 @@
   },
 });
 %constant(@STRING_ITERATOR_PROTOTYPE, @@toStringTag, "String Iterator", 4);
+// Annex B.2.2: a string in an element of HTML.
+%define("html", function (x, name, tag, attribute, value) {
+  if (x === undefined || x === null) %typeError(`String.prototype.${name} called on null or undefined`);
+  let text = `<${tag}`;
+  x = %toString(x);
+  if (attribute !== "") text += ` ${attribute}="${%replaceIn(%toString(value), '"', "&quot;", true)}"`;
+  return `${text}>${x}</${tag}>`;
+});
+%install(@STRING_PROTOTYPE, {
+  anchor(name) { return %html(this, "anchor", "a", "name", name); },
+  big() { return %html(this, "big", "big", ""); },
+  blink() { return %html(this, "blink", "blink", ""); },
+  bold() { return %html(this, "bold", "b", ""); },
+  fixed() { return %html(this, "fixed", "tt", ""); },
+  fontcolor(color) { return %html(this, "fontcolor", "font", "color", color); },
+  fontsize(size) { return %html(this, "fontsize", "font", "size", size); },
+  italics() { return %html(this, "italics", "i", ""); },
+  link(url) { return %html(this, "link", "a", "href", url); },
+  small() { return %html(this, "small", "small", ""); },
+  strike() { return %html(this, "strike", "strike", ""); },
+  sub() { return %html(this, "sub", "sub", ""); },
+  sup() { return %html(this, "sup", "sup", ""); },
+});
+
 %alias(@STRING_PROTOTYPE, "trimLeft", @STRING_PROTOTYPE, "trimStart");
 %alias(@STRING_PROTOTYPE, "trimRight", @STRING_PROTOTYPE, "trimEnd");
 
@@ -233,7 +257,7 @@
 %define("thisSymbol", function (x) {
   if (typeof x === "symbol") return x;
   const inner = %wrapped(x);
-  if (typeof inner !== "symbol") %typeError("not a symbol");
+  if (typeof inner !== "symbol") %typeError(`Symbol.prototype.${%callerName()} requires that 'this' be a Symbol`);
   return inner;
 });
 %constructor("Symbol", function Symbol(description = undefined) {
@@ -243,7 +267,7 @@
 %install(@SYMBOL_PROTOTYPE.constructor, {
   for(key) { return %symbolFor(%toString(key)); },
   keyFor(symbol) {
-    if (typeof symbol !== "symbol") %typeError("not a symbol");
+    if (typeof symbol !== "symbol") %typeError(`${%brief(symbol)} is not a symbol`);
     return %symbolIsRegistered(symbol) ? %symbolDescription(symbol) : undefined;
   },
 });

@@ -104,8 +104,12 @@ pub(super) const NATIVES: &[Native] = &[
         let this = a.this(vm).payload();
         let count = integer(vm, &a, 0, 0.0);
         let length = f64::from(vm.heap.string_length(this));
-        if count < 0.0 || count == f64::INFINITY || count * length > f64::from(MAX_LENGTH) {
-            return vm.range_error("Invalid count value");
+        if count < 0.0 || count == f64::INFINITY {
+            let shown = vm.brief(a.get(vm, 0))?;
+            return vm.range_error(&format!("Invalid count value: {shown}"));
+        }
+        if count * length > f64::from(MAX_LENGTH) {
+            return vm.range_error("Invalid string length");
         }
         if length == 0.0 {
             return Ok(Value::string(atoms::EMPTY));

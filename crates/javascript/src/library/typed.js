@@ -1,6 +1,6 @@
 // ArrayBuffer, typed arrays, DataView.
 %define("thisBuffer", function (x, name) {
-  if (!%isBuffer(x)) %typeError(`Method ArrayBuffer.prototype.${name} called on incompatible receiver ${%show(x)}`);
+  if (!%isBuffer(x)) %typeError(`Method ArrayBuffer.prototype.${name} called on incompatible receiver ${%brief(x)}`);
 });
 %define("attached", function (buffer) {
   if (%bufferDetached(buffer)) %typeError("Cannot perform the operation on a detached ArrayBuffer");
@@ -199,7 +199,7 @@
 %install(@TYPED_ARRAY_PROTOTYPE.constructor, {
   from(source, mapper = undefined, self = undefined) {
     if (!%isConstructor(this)) %typeError("this is not a constructor");
-    if (mapper !== undefined && !%isCallable(mapper)) %typeError("mapper is not a function");
+    if (mapper !== undefined && !%isCallable(mapper)) %typeError(`${%show(mapper)} is not a function`);
     const method = source[@@iterator];
     if (method !== undefined && method !== null) {
       if (!%isCallable(method)) %typeError("Symbol.iterator is not a function");
