@@ -44,17 +44,21 @@ fn shell(line: &str) -> Native {
     command
 }
 
-/// Milliseconds: median and minimum of some runs.
+/// Milliseconds of some runs, from the least.
 struct Series(Vec<f64>);
 
-impl Series {
-    fn of(rounds: usize, mut work: impl FnMut() -> Result<Duration>) -> Result<Self> {
-        let mut times = Vec::new();
-        for _ in 0..rounds {
-            times.push(work()?.as_secs_f64() * 1e3);
-        }
+impl From<Vec<Duration>> for Series {
+    fn from(times: Vec<Duration>) -> Self {
+        let mut times: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1e3).collect();
         times.sort_by(f64::total_cmp);
-        Ok(Self(times))
+        Self(times)
+    }
+}
+
+impl Series {
+    fn of(rounds: usize, work: impl FnMut() -> Result<Duration>) -> Result<Self> {
+        let times: Result<Vec<Duration>> = std::iter::repeat_with(work).take(rounds).collect();
+        Ok(times?.into())
     }
 
     fn median(&self) -> f64 {
@@ -279,23 +283,22 @@ fn programs(template: &Arc<Template>, rounds: usize) -> Result<()> {
         [("C", C, Readiness::compiler(), 35.0, 15.0), ("Python", PYTHON, Readiness::python(), 50.0, 20.0)]
     {
         native(&mut shell(line))?;
-        let here = Series::of(rounds, || native(&mut shell(line)))?;
-        row(&format!("{name} hello world, native"), &here);
-        let fresh = Series::of(rounds, || {
-            let machine = template.spawn()?;
-            let start = Instant::now();
-            run(&machine, line)?;
-            Ok(start.elapsed())
-        })?;
-        row(&format!("{name} hello world, fresh clone"), &fresh);
         let pool = Pool::new(template, 1, readiness)?;
-        let warm = Series::of(rounds, || {
+        let (mut here, mut fresh, mut warm) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            // In turns, so that all three meet the same caches and neighbours; and not while the pool makes a machine.
             fill(&pool, PATIENCE)?;
-            let machine = pool.take()?;
-            let start = Instant::now();
-            run(&machine, line)?;
-            Ok(start.elapsed())
-        })?;
+            here.push(native(&mut shell(line))?);
+            let timed = |machine: &Machine| {
+                let start = Instant::now();
+                run(machine, line).map(|()| start.elapsed())
+            };
+            fresh.push(timed(&template.spawn()?)?);
+            warm.push(timed(&pool.take()?)?);
+        }
+        let (here, fresh, warm) = (Series::from(here), Series::from(fresh), Series::from(warm));
+        row(&format!("{name} hello world, native"), &here);
+        row(&format!("{name} hello world, fresh clone"), &fresh);
         row(&format!("{name} hello world, warmed clone"), &warm);
         bars.push((format!("{name} hello world, fresh clone, to native"), fresh.median() / here.median(), fresh_bar));
         bars.push((format!("{name} hello world, warmed clone, to native"), warm.median() / here.median(), warm_bar));
