@@ -89,8 +89,9 @@ fn private_kilobytes(pid: u32) -> u64 {
 /// Hundredths of a second of processor time that a process has used.
 fn ticks(pid: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields: Vec<u64> = stat.rsplit(") ").next().unwrap_or("").split(' ').filter_map(|n| n.parse().ok()).collect();
-    fields.get(10).zip(fields.get(11)).map_or(0, |(a, b)| a + b)
+    // Behind the name, which may hold blanks: the state, then numbers, of which some are negative.
+    let mut fields = stat.rsplit(") ").next().unwrap_or("").split(' ').skip(11).map_while(|field| field.parse::<u64>().ok());
+    fields.next().zip(fields.next()).map_or(0, |(user, system)| user + system)
 }
 
 fn fill(pool: &Pool, patience: Duration) -> Result<()> {

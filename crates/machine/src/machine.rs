@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Signal, kill_process};
 use wire::{Entry, FileKind, FileOperation, FileReply, Health, JobLimits, Program, Terminal, User};
 
 use crate::network;
@@ -266,8 +267,16 @@ impl Machine {
         self.vm.session.rewake(ANSWER).map(drop)
     }
 
+    /// Stops QEMU itself until the machine enters service. A paused one still wakes, hundreds of times a second, for what the guest's timer was set
+    /// to, since the guest's clock that it waits for stands still.
+    pub(crate) fn sleep(&self) {
+        // Its number is its own until it is reaped, which only `gone` does. One that has ended is found out when it is taken.
+        let _ = kill_process(self.vm.monitor.pid(), Signal::STOP);
+    }
+
     /// Lets a paused machine that nobody has used go on as a new one.
     pub(crate) fn enter_service(&mut self, patience: Duration) -> Result<(), Error> {
+        let _ = kill_process(self.vm.monitor.pid(), Signal::CONT);
         self.vm.monitor.control()?.set_patience(patience).map_err(|error| Error::io("a timeout", error))?;
         self.vm.monitor.resume()?;
         self.vm.session.set_held(false);

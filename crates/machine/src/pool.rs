@@ -120,6 +120,7 @@ impl Shared {
                 let mut state = self.state();
                 match made {
                     Ok(machine) => {
+                        machine.sleep();
                         state.failure = None;
                         state.ready.push_back(machine);
                         wait = Duration::ZERO;

@@ -204,6 +204,12 @@ fn a_pool_gives_fresh_machines_and_fills_itself() {
         pool.reset(&mut machine).expect("another");
     }
     assert!(pool.wait_full(Instant::now() + PATIENCE).expect("machines"));
+    // Those that wait use no processor time at all.
+    let used = || pool.pids().into_iter().map(cpu_ticks).sum::<u64>();
+    std::thread::sleep(Duration::from_millis(100));
+    let before = used();
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(used(), before);
     // One that dies while it waits is replaced, and never given out.
     for pid in pool.pids() {
         kill(pid, rustix::process::Signal::KILL);
