@@ -71,7 +71,7 @@ impl Peer {
         let mut command = Command::new("qemu-system-x86_64");
         command
             .args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-accel", "tcg,thread=single,tb-size=128"])
-            .args(["-cpu", "Nehalem-v1", "-m", "256", "-smp", "1"])
+            .args(["-cpu", "Nehalem-v1,arat=on", "-m", "256", "-smp", "1"])
             .args(["-machine", "microvm,pit=off,pic=off,rtc=on,isa-serial=off,x-option-roms=off,acpi=on,pcie=off,usb=off"]);
         command.arg("-kernel").arg(guest.kernel).arg("-initrd").arg(guest.initrd).args(["-append", guest.append]);
         let disk = json!({"driver": "qcow2", "node-name": "disk", "file": {"driver": "file", "filename": overlay},

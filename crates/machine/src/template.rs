@@ -34,7 +34,7 @@ const STATE: Duration = Duration::from_secs(60);
 const WARMING: Duration = Duration::from_secs(90);
 
 /// Changes when frozen machines of an older make must not be used any more.
-const MAKE: u32 = 3;
+const MAKE: u32 = 4;
 
 /// What machines are wanted.
 #[derive(Clone, Debug)]

@@ -108,7 +108,8 @@ pub(super) fn assemble(launch: Launch<'_>, agent: OwnedFd, qmp: OwnedFd, errors:
     command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-name", "oubliette"]);
     match frame.accelerator {
         Accelerator::Kvm => command.args(["-accel", "kvm", "-cpu", "host,migratable=on"]),
-        Accelerator::Tcg => command.args(["-accel", "tcg,thread=single,tb-size=128", "-cpu", "Nehalem-v1"]),
+        // Without ARAT the guest takes its timer for one that sleeps with the processor, has none that does not, and so ticks 250 times a second.
+        Accelerator::Tcg => command.args(["-accel", "tcg,thread=single,tb-size=128", "-cpu", "Nehalem-v1,arat=on"]),
     };
     let megabytes = frame.memory >> 20;
     command.arg("-m").arg(megabytes.to_string()).args(["-smp", "1"]);
