@@ -144,6 +144,15 @@ pub trait Engine: Send {
     /// [`Error::Unsupported`] where guests have no globals.
     fn global(&mut self, name: &str) -> Result<Option<Argument>, Error>;
 
+    /// As [`global`](Engine::global), but to be lent: an object that would cross by copy is handed out as [`Argument::Own`] where the engine can do
+    /// that, and crosses by reference from then on.
+    ///
+    /// # Errors
+    /// As there.
+    fn lendable(&mut self, name: &str) -> Result<Option<Argument>, Error> {
+        self.global(name)
+    }
+
     /// Sets a global.
     ///
     /// # Errors

@@ -98,13 +98,13 @@ impl Group {
         self.cells.get_mut(&id).map(AsMut::as_mut)
     }
 
-    /// Lends a global of one member to another, under a name.
+    /// Lends a global of one member to another, under a name. An object crosses by reference from now on, also where it would by copy.
     ///
     /// # Errors
     /// [`Error::Invalid`] when there is no such member or global, or when it is a plain value (pass it with `set` or as an offer instead).
     pub fn lend(&mut self, from: CellId, global: &str, to: CellId, name: &str) -> Result<(), Error> {
         let no_member = || Error::Invalid("there is no such cell in this group".into());
-        let object = match self.get(from).ok_or_else(no_member)?.get(global)? {
+        let object = match self.get(from).ok_or_else(no_member)?.group_face().0.lendable(global)? {
             Some(Argument::Own(object)) => object,
             Some(_) => return Err(Error::Invalid(format!("`{global}` is a plain value: it crosses by copy"))),
             None => return Err(Error::Invalid(format!("there is no `{global}` in that cell"))),
@@ -198,27 +198,28 @@ impl Group {
 
     fn enter(&mut self, caller: CellId, call: RemoteCall) {
         let callee = call.remote.cell;
-        let refuse = |group: &mut Self, error: GuestError| {
+        // What was handed over is released when the last reference to it is dropped; once some of it has been translated, nobody else may.
+        let refuse = |group: &mut Self, error: GuestError, taken: bool| {
             if let Some(cell) = group.cells.get_mut(&caller) {
-                cell.group_face().0.reply(&call.call, Err(error), 0);
+                cell.group_face().0.reply(&call.call, Err(error), 0, taken);
             }
         };
         if self.chain.len() >= MOST_NESTED as usize {
-            return refuse(self, GuestError::new("TooDeep", format!("cells have called each other {MOST_NESTED} deep")));
+            return refuse(self, GuestError::new("TooDeep", format!("cells have called each other {MOST_NESTED} deep")), false);
         }
         let translated =
             call.call.arguments.iter().map(|argument| self.translate(caller, callee, argument.clone())).collect::<Result<Vec<_>, _>>();
         let block = call.call.block.map(|block| self.translate(caller, callee, Argument::Own(block))).transpose();
         let (arguments, block) = match (translated, block) {
             (Ok(arguments), Ok(block)) => (arguments, block),
-            (Err(error), _) | (_, Err(error)) => return refuse(self, error.into()),
+            (Err(error), _) | (_, Err(error)) => return refuse(self, error.into(), true),
         };
         let again = self.chain.iter().any(|link| link.cell == callee);
         let Some(cell) = self.cells.get_mut(&callee) else {
-            return refuse(self, GuestError::new("NoSuchCell", "the cell that lent this object is gone"));
+            return refuse(self, GuestError::new("NoSuchCell", "the cell that lent this object is gone"), true);
         };
         if let Err(error) = cell.group_face().0.enter(&call, &arguments, block.as_ref()) {
-            return refuse(self, GuestError::new("HatchError", error.to_string()));
+            return refuse(self, GuestError::new("HatchError", error.to_string()), true);
         }
         let before = self.with_two(caller, callee, |caller, callee| callee.borrow_from(caller)).unwrap_or_default();
         if let Some(link) = self.chain.last_mut() {
@@ -260,7 +261,7 @@ impl Group {
             .unwrap_or_default();
         let waiting = self.chain.last_mut()?;
         let call = waiting.waits_in.take()?;
-        self.cells.get_mut(&below)?.group_face().0.reply(&call, answer, charged);
+        self.cells.get_mut(&below)?.group_face().0.reply(&call, answer, charged, true);
         None
     }
 

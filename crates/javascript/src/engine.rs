@@ -11,7 +11,7 @@ use crate::bytecode::FUEL_SCHEDULE;
 use crate::frozen::Frozen;
 use crate::heap::object::Own;
 use crate::heap::shape::attribute;
-use crate::heap::{Kind, Pause, Result as Guest};
+use crate::heap::{Kind, Pause, Result as Guest, flag};
 use crate::library::Helper;
 use crate::options::Options;
 use crate::session::{End, Session};
@@ -364,6 +364,15 @@ impl Session {
     }
 }
 
+/// A global's value, with `let`, `const` and `class` first. Accessors are not called.
+fn global(vm: &mut Vm<'_>, name: &str) -> Option<Value> {
+    let key = vm.key_of(name).ok()?;
+    [Realm::LEXICALS, Realm::GLOBAL].into_iter().find_map(|slot| match vm.heap.own(vm.realm_cell(slot), key) {
+        Own::Data { address, .. } => Some(vm.heap.value(address)),
+        _ => None,
+    })
+}
+
 impl Engine for JavaScript {
     type Snapshot = Frozen;
 
@@ -431,17 +440,22 @@ impl Engine for JavaScript {
 
     fn global(&mut self, name: &str) -> Result<Option<Argument>, Error> {
         Ok(self.session.with(|vm| {
-            let key = vm.key_of(name).ok()?;
-            for slot in [Realm::LEXICALS, Realm::GLOBAL] {
-                let object = vm.realm_cell(slot);
-                if let Own::Data { address, .. } = vm.heap.own(object, key) {
-                    let value = vm.heap.value(address);
-                    let mut nodes = 1 << 20;
-                    return Some(copy_out(vm, value, 0, &mut nodes).unwrap_or_default());
-                }
-            }
-            None
+            let value = global(vm, name)?;
+            let mut nodes = 1 << 20;
+            Some(copy_out(vm, value, 0, &mut nodes).unwrap_or_default())
         }))
+    }
+
+    fn lendable(&mut self, name: &str) -> Result<Option<Argument>, Error> {
+        self.session.with(|vm| {
+            if let Some(value) = global(vm, name)
+                && value.is_object()
+                && !vm.is_callable(value)
+            {
+                vm.heap.set_flags(value.payload(), flag::LENT);
+            }
+        });
+        self.global(name)
     }
 
     fn set_global(&mut self, name: &str, value: &Argument) -> Result<(), Error> {

@@ -326,6 +326,9 @@ pub(crate) fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, nodes: &mut u3
         return handle(vm, value).map(Argument::Own).ok_or_else(|| "so many functions".into());
     }
     let object = value.payload();
+    if vm.heap.flags(object) & flag::LENT != 0 {
+        return handle(vm, value).map(Argument::Own).ok_or_else(|| "so many objects".into());
+    }
     let whole = |items: &[Argument]| items.iter().all(|item| matches!(item, Argument::Value(_)));
     match vm.heap.kind(object) {
         Kind::Array => {

@@ -158,7 +158,7 @@ impl RubyCell {
             Some(Argument::Own(block)) => Some(block),
             _ => None,
         };
-        let operation = method.map_or(Operation::Call, Operation::Method);
+        let operation = method.map_or(Operation::Call, operation_of);
         Ok(HatchCall { target, operation, arguments, block })
     }
 
@@ -175,6 +175,16 @@ impl RubyCell {
             Polled::Done(Said::Error(failure)) => Err(Error::Invalid(format!("{}: {}", failure.name, failure.message))),
             other => Err(Error::Dead(format!("it broke when it was asked something: {other:?}"))),
         }
+    }
+}
+
+/// What a method is outside: assignments are how Ruby writes a property.
+fn operation_of(method: String) -> Operation {
+    match method.strip_suffix('=') {
+        Some(name) if !name.is_empty() && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_') => {
+            Operation::Set(name.to_owned())
+        }
+        _ => Operation::Method(method),
     }
 }
 

@@ -96,15 +96,16 @@ impl<E: Engine> Cell<E> {
     }
 
     pub(super) fn answered(&mut self, call: &HatchCall, result: HostResult) -> Answer {
-        Answer::Reply(self.written(call, result, 0))
+        Answer::Reply(self.written(call, result, 0, Vec::new()))
     }
 
-    /// The reply to a call, written down; nobody keeps what the guest handed out with it. `charged` units of the reading are other cells'.
-    pub(super) fn written(&mut self, call: &HatchCall, result: HostResult, charged: u64) -> Reply {
+    /// The reply to a call, written down; nobody but `kept` keeps what the guest handed out with it. `charged` units of the reading are other
+    /// cells'.
+    pub(super) fn written(&mut self, call: &HatchCall, result: HostResult, charged: u64, kept: Vec<Ref>) -> Reply {
         let reply = self.checked(result);
         let fuel = self.core.meter.used().saturating_sub(charged);
-        self.core.tape.record(|| Entry::Reply { fuel, call: fingerprint(call), reply: reply.clone(), charged, kept: Vec::new() });
-        self.core.spent.extend(handed_out(call));
+        self.core.spent.extend(handed_out(call).into_iter().filter(|reference| !kept.contains(reference)));
+        self.core.tape.record(|| Entry::Reply { fuel, call: fingerprint(call), reply: reply.clone(), charged, kept });
         reply
     }
 
@@ -209,7 +210,7 @@ impl<E: Engine> Guest for Reenter<'_, E> {
 }
 
 /// Objects of the guest's that go out with a call.
-fn handed_out(call: &HatchCall) -> Vec<Ref> {
+pub(super) fn handed_out(call: &HatchCall) -> Vec<Ref> {
     let mut found = Vec::new();
     for argument in &call.arguments {
         own_refs(argument, &mut found);

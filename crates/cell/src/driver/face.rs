@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::task::{Context, Poll};
 
+use super::answer::handed_out;
 use super::{Cell, Status, Step};
 use crate::Error;
 use crate::engine::{Engine, Task};
@@ -22,8 +23,10 @@ pub(crate) trait Member {
     fn step(&mut self, context: &mut Context<'_>) -> Step;
     fn finish(&mut self, stop: Stop) -> Outcome;
     fn enter(&mut self, call: &RemoteCall, arguments: &[Argument], block: Option<&Argument>) -> Result<(), Error>;
-    fn reply(&mut self, call: &HatchCall, result: HostResult, charged: u64);
+    /// Answers a call. `taken`: what it handed out went to another cell, which releases it.
+    fn reply(&mut self, call: &HatchCall, result: HostResult, charged: u64, taken: bool);
     fn take_value(&mut self) -> Argument;
+    fn lendable(&mut self, name: &str) -> Result<Option<Argument>, Error>;
     fn release(&mut self, own: Ref);
     fn abandon(&mut self, why: &str);
     fn meter(&mut self) -> &mut Meter;
@@ -56,11 +59,16 @@ impl<E: Engine> Member for Cell<E> {
         self.core.status = Status::Runnable;
         Ok(())
     }
-    fn reply(&mut self, call: &HatchCall, result: HostResult, charged: u64) {
-        self.core.next = Some(self.written(call, result, charged));
+    fn reply(&mut self, call: &HatchCall, result: HostResult, charged: u64, taken: bool) {
+        let kept = if taken { handed_out(call) } else { Vec::new() };
+        self.core.next = Some(self.written(call, result, charged, kept));
     }
     fn take_value(&mut self) -> Argument {
         self.engine.take_value().unwrap_or_default()
+    }
+    fn lendable(&mut self, name: &str) -> Result<Option<Argument>, Error> {
+        self.alive()?;
+        self.engine.lendable(name)
     }
     fn release(&mut self, own: Ref) {
         Self::release(self, own);

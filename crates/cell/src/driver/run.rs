@@ -161,7 +161,7 @@ impl<E: Engine> Cell<E> {
     }
 
     pub(super) fn answer_awaited(&mut self, call: &HatchCall, result: HostResult) {
-        self.core.next = Some(self.written(call, result, 0));
+        self.core.next = Some(self.written(call, result, 0, Vec::new()));
     }
 
     /// Settles every promise whose future is ready; true when there was one.

@@ -197,6 +197,8 @@ pub(crate) mod flag {
     pub(crate) const EXOTIC: u8 = 32;
     /// Array: `length` is not writable.
     pub(crate) const LENGTH_FIXED: u8 = 64;
+    /// Object: was lent to another cell, and crosses the hatch by reference.
+    pub(crate) const LENT: u8 = 128;
     /// BigInt: negative.
     pub(crate) const NEGATIVE: u8 = 1;
 }

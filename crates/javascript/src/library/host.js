@@ -630,8 +630,14 @@
 %define("operate", function (what, x, name, list) {
   if (what === 0) return new x(...list);
   if (what === 1) {
+    // Where the asker's language calls functions by a method, as Ruby does.
+    if (name === "call" && %isCallable(x)) return x(...list);
     const method = x[name];
-    if (!%isCallable(method)) %typeError(`${name} is not a function`);
+    if (!%isCallable(method)) {
+      // Where the asker's language has no properties, this is how one is read.
+      if (list.length === 0 && method !== undefined) return method;
+      %typeError(`${name} is not a function`);
+    }
     return @GLOBAL.Reflect.apply(method, x, list);
   }
   if (what === 2) return x[name];
