@@ -413,6 +413,8 @@ module Sandbox
         unless status
           error.set_backtrace(trace) if trace.size < (error.backtrace || trace).size rescue nil
           report = error.full_message(highlight: false, order: :top).to_s.scrub rescue nil
+          # Where there is no trace, Ruby names the place that it is at, which is here. For a file that does not parse it is the file.
+          report = report&.sub(/\A\(oubliette\):\d+:in '[^']*': /) { STATE[:name] ? "#{STATE[:name]}: " : "" } if trace.empty?
         end
         message(true, TO_ERROR, name, text, trace.map { |line| line.dup.force_encoding(::Encoding::UTF_8).scrub }, status, report)
       rescue ::Exception
@@ -482,7 +484,9 @@ module Sandbox
         error = klass.new(klass == Exception && !name.start_with?("Sandbox::") ? "#{name}: #{text}" : text)
         error.class_name = name
         error.original_message = text
-        error.set_backtrace((trace || []) + CALLER.call(2)) if trace && !trace.empty?
+        if trace && !trace.empty?
+          error.set_backtrace(trace + CALLER.call(2).reject { |line| line.start_with?("(oubliette)") })
+        end
         error
       end
 
@@ -1140,12 +1144,8 @@ module Sandbox
 
     def to_h(&block) = block ? to_hash.to_h(&block) : to_hash
 
-    %i[each each_pair].each do |name|
-      define_method(name) do |&block|
-        next super() unless block
-        super() { |*pair| block.call(Variables.text(pair.flatten)) }
-      end
-    end
+    def each_pair(&block) = block ? super() { |*pair| block.call(Variables.text(pair.flatten)) } : super
+    alias each each_pair
   end
 end
 ENV.singleton_class.prepend(Sandbox::Variables)

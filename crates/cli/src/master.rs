@@ -85,7 +85,7 @@ pub(crate) fn ruby(args: &RubyArgs) -> Result<ExitCode> {
     let interactive = program.is_none();
     let mut guest = image.sandbox(options(args, world))?;
     if has_home {
-        settled(&guest.eval(&format!("Dir.chdir({HOME:?}); $LOAD_PATH.unshift({HOME:?}); nil"))?)?;
+        settled(&guest.eval(&format!("Dir.chdir({HOME:?}); $LOAD_PATH.push({HOME:?}); nil"))?)?;
     }
     let Some((name, source)) = program else {
         anyhow::ensure!(interactive && !args.common.is_json(), "--json needs a program: name a file, or give code with -e");

@@ -40,7 +40,11 @@ pub(crate) fn show(outcome: &Outcome, with_output: bool) -> Result<()> {
     let mut err = std::io::stderr().lock();
     // A closed standard error must not change how the run ended.
     let _ = err.write_all(&outcome.stderr);
-    if let Some(sentence) = explain(outcome) {
+    let report = outcome.extra.get("report").and_then(|report| report.as_text()).filter(|_| matches!(outcome.stop, Stop::Raised(_)));
+    if let Some(report) = report {
+        // The guest's own words, trace and all.
+        let _ = writeln!(err, "{}", report.trim_end());
+    } else if let Some(sentence) = explain(outcome) {
         let _ = writeln!(err, "oubliette: {sentence}");
         for frame in &outcome.trace {
             let _ = writeln!(err, "{}", frame_line(frame));

@@ -71,7 +71,9 @@ fn exceptions_are_shown_in_rubys_own_form() {
     assert!(text.starts_with("-e:1:in 'f': no (ArgumentError)") || text.starts_with("-e:1:in 'Object#f': no (ArgumentError)"), "{text}");
     assert!(text.contains("from -e:2:in '<main>'") && !text.contains("oubliette"), "{text}");
     let output = oubliette(&["ruby", "-e", "1 +* "], "");
-    assert!(err(&output).contains("SyntaxError") && !err(&output).contains('\u{1b}'), "{}", err(&output));
+    let text = err(&output);
+    assert!(text.starts_with("-e: -e:1: syntax error") && text.contains("(SyntaxError)"), "{text}");
+    assert!(!text.contains("oubliette") && !text.contains('\u{1b}'), "{text}");
 }
 
 #[test]
@@ -94,4 +96,8 @@ fn a_ruby_file_is_a_cell_like_any_other() {
     fs::write(&data, "21").unwrap();
     let output = oubliette(&["run", file.to_str().unwrap(), "-d", &format!("n={}", data.display())], "");
     assert_eq!((out(&output).as_str(), output.status.code()), ("42\nfalse\n", Some(0)), "{}", err(&output));
+    fs::write(&file, "def f = raise('no')\nf").unwrap();
+    let output = oubliette(&["run", file.to_str().unwrap()], "");
+    let expected = format!("{0}:1:in 'Object#f': no (RuntimeError)\n\tfrom {0}:2:in '<main>'\n", file.display());
+    assert_eq!((err(&output), output.status.code()), (expected, Some(120)));
 }

@@ -3,6 +3,7 @@ error = raises(Sandbox::Exception, /\AArgumentError: no\z/) { box.eval("def f = 
 same "ArgumentError", error.class_name
 same "no", error.original_message
 truth error.backtrace.first.start_with?("inner.rb:1:in")
+same [], error.backtrace.grep(/oubliette/)
 raises(Sandbox::Exception, /SyntaxError/) { box.eval("1 +") }
 raises(Sandbox::Exception, /NameError/) { box.eval("nothing_here") }
 same 3, box.eval("3")
