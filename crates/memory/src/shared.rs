@@ -90,7 +90,8 @@ mod tests {
     /// Whether they can be mapped again or not, constants are shown as they are, with zeros behind them, and stay where they were.
     #[test]
     fn constants_are_shown_like_copies() {
-        let elsewhere: &'static [u8] = Vec::leak(vec![5; 8192]);
+        static ELSEWHERE: [u8; 8192] = [5; 8192];
+        let elsewhere: &'static [u8] = &ELSEWHERE;
         let aligned = elsewhere.as_ptr().align_offset(4096);
         let cases: [&'static [u8]; 5] = [&PAGES.0, &PAGES.0[..4096], &PAGES.0[1..4097], &elsewhere[aligned.min(4096)..][..4096], &[]];
         for bytes in cases {

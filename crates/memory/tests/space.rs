@@ -202,6 +202,7 @@ fn the_cap_covers_pages_and_bookkeeping() {
 
 /// What ends where the address space ends; nothing is reached by going past it.
 #[test]
+#[cfg_attr(miri, ignore = "a table of a million pages takes Miri hours")]
 fn the_top_of_the_address_space_is_an_end() {
     let mut space = Space::new(Granularity::Byte, None, 0);
     assert_eq!(space.map(0xffff_f000, 0x1001, Permission::ReadWrite, "one too many"), Err(MapError::Wraps));
