@@ -721,6 +721,9 @@ impl<'a> Compiler<'a> {
     /// Gives the variable of a declaration (a `BindingIdentifier`) its value. `var`s are assigned like names.
     pub(super) fn initialise_name(&mut self, id: NodeId, value: Reg) -> C<()> {
         let node = self.tree.node(id);
+        if node.flags & flag::REDECLARES != 0 {
+            return self.store_binding(node.b, value, None);
+        }
         let info = *self.tree.binding(node.b);
         match self.variable(node.a, node.b) {
             Variable::Binding(binding) => {

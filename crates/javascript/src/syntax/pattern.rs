@@ -63,8 +63,16 @@ impl Parse<'_> {
     /// Declares one name of a pattern; `node` becomes its `BindingIdentifier`.
     pub(crate) fn bind_name(&mut self, name: Atom, start: u32, node: NodeId, bind: Bind) -> R<()> {
         self.check_bound_name(name, start)?;
+        let mut flags = 0;
         let binding = match bind {
-            Bind::Var => self.declare_var(name, BindingKind::Var, start, NONE)?,
+            Bind::Var => {
+                let var = self.declare_var(name, BindingKind::Var, start, NONE)?;
+                let nearest = self.nearest(name, var);
+                if nearest != var {
+                    flags = flag::REDECLARES;
+                }
+                nearest
+            }
             Bind::Let | Bind::Const => {
                 if name == known::LET {
                     return self.fail(start, "let is disallowed as a lexically bound name");
@@ -77,7 +85,7 @@ impl Parse<'_> {
         };
         let node = self.at_mut(node);
         node.kind = Kind::BindingIdentifier;
-        node.flags = 0;
+        node.flags = flags;
         node.a = name;
         node.b = binding;
         Ok(())

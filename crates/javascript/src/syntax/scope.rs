@@ -228,6 +228,12 @@ impl Parse<'_> {
         self.add(name, kind, target, start, node)
     }
 
+    /// What a `var`'s name means where the `var` stands: a catch parameter around it, or its own binding.
+    pub(crate) fn nearest(&self, name: Atom, var: BindingId) -> BindingId {
+        let innermost = self.head(name);
+        if innermost != NONE && self.tree.bindings[innermost as usize].kind == BindingKind::CatchParameter { innermost } else { var }
+    }
+
     /// Declares a parameter; a repeated name is noted in `duplicate` and the later position wins.
     pub(crate) fn declare_parameter(&mut self, name: Atom, start: u32, node: NodeId) -> R<BindingId> {
         let existing = self.find_in(name, self.scope);

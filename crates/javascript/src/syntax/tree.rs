@@ -218,6 +218,8 @@ pub mod flag {
     pub const WRITE: u8 = 4;
     /// String used as a statement: it was written without escapes and without parentheses.
     pub const PLAIN: u8 = 1;
+    /// BindingIdentifier of a `var`: the binding is the catch parameter of that name, which its initialiser sets (Annex B.3.4).
+    pub const REDECLARES: u8 = 1;
     /// FunctionDeclaration: also assigns a variable of the enclosing function (Annex B.3.3).
     pub const ANNEX_B: u8 = 1;
     /// Array, Object: a trailing comma follows a spread, so it cannot become a pattern.
