@@ -347,11 +347,16 @@ impl Session {
     }
 }
 
-/// Pays what was overdrawn.
+/// Pays what was overdrawn: all that is left, if that is less, so that a run that is out of fuel has used it up whatever the slices.
 fn pay(vm: &mut Vm<'_>, meter: &mut Meter) -> std::result::Result<(), Halt> {
     if vm.wanted > 0 {
-        meter.charge(vm.wanted.unsigned_abs())?;
-        vm.wanted = 0;
+        let wanted = vm.wanted.unsigned_abs();
+        let units = meter.remaining().map_or(wanted, |left| left.min(wanted));
+        meter.charge(units)?;
+        vm.wanted = (wanted - units) as i64;
+        if vm.wanted > 0 {
+            return Err(Halt::OutOfFuel);
+        }
     }
     Ok(())
 }
@@ -403,9 +408,7 @@ fn settle(vm: &mut Vm<'_>, meter: &mut Meter, slice: u64) -> std::result::Result
     }
     meter.settle(0);
     vm.wanted = vm.fuel.saturating_neg();
-    meter.charge(vm.wanted.unsigned_abs())?;
-    vm.wanted = 0;
-    Ok(())
+    pay(vm, meter)
 }
 
 /// Does something that may want room or fuel before any frame runs. Some: it is over.

@@ -447,3 +447,31 @@ fn fuel_does_not_depend_on_when_a_cell_is_refuelled() {
     }
     assert!(wrong.is_empty(), "{wrong}");
 }
+
+/// A program that never ends stops at one reading, also where its last instruction wants more than is left.
+#[test]
+fn the_end_of_the_fuel_does_not_depend_on_the_slices() {
+    let mut wrong = String::new();
+    for text in [
+        "for (;;) { ([]); delete (/a+b?/g); }",
+        "const kept = []; for (let i = 0; ; i++) { kept.push({ i, text: 'x' + i }); if (kept.length > 300) kept.length = 0; }",
+        "for (let text = 'ab'; ; ) { text = (text + text).slice(-3000); text.split('b').join('').length; }",
+    ] {
+        for fuel in (100_000..110_000).step_by(397) {
+            let used = |slice: u64| {
+                let mut cell = cell(1 << 20, fuel);
+                cell.set_slice(slice);
+                let outcome = cell.execute(&Task::program("endless.js", text.as_bytes())).expect("runs");
+                (outcome.stop, outcome.usage.fuel)
+            };
+            let whole = used(50_000);
+            for slice in [7, 101] {
+                let sliced = used(slice);
+                if sliced != whole {
+                    let _ = writeln!(wrong, "{text} with {fuel}: {whole:?}, in slices of {slice} {sliced:?}");
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
