@@ -475,3 +475,18 @@ fn the_end_of_the_fuel_does_not_depend_on_the_slices() {
     }
     assert!(wrong.is_empty(), "{wrong}");
 }
+
+/// An exception leaves an async function when there is no room left for anything: the run ends, and nothing is broken.
+#[test]
+fn async_functions_fail_without_room() {
+    for text in [
+        "async function f() { throw 1 } const kept = []; try { for (;;) kept.push(f()) } catch (e) { f(); throw e }",
+        "async function f(n) { if (n) return f(n - 1); null.x } const kept = []; for (let i = 0; ; i++) kept.push(f(i % 50), 'x'.repeat(i))",
+        "async function* g() { yield 1; null.x } (async () => { for (;;) { try { for await (const x of g()); } catch { } } })()",
+        "x='',o={},a=[],(...l)=>l=function(){};try{switch(((async function (){(e)(r?(({e(){},[r]:y}).a):(y))?((class {})):(class extendsf{})})(o,))<((async function f(){`a${(a=>((8))((class {m(){}[f](){}})))?[Date(Map,Proxy,).padEnd(99)].map(f):(g(p([[]])?n:{}.p()()))()}`})()[0])){case 1:if(D){}}}catch(e){}try{(async function({x:[]}){}).n()}catch(e){}try{''}catch(e){}",
+    ] {
+        for memory in (88 << 10..104 << 10).step_by(128) {
+            run(text.as_bytes(), memory, 200_000);
+        }
+    }
+}

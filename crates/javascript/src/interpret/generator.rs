@@ -40,6 +40,10 @@ pub(crate) enum Resume {
     Return,
 }
 
+/// Registers that are free above a running body: its caller's window may end so far above the body's start, and the helper that
+/// takes what the body returns, throws or waits for stands there. By then the body's frame is gone and nothing could run again.
+const HELPER_ROOM: u32 = 256 + 64;
+
 slow_op!(InitialYield(vm, word) {
     let callee = vm.register(frame::CALLEE);
     let cell = vm.code_of(callee);
@@ -58,6 +62,12 @@ slow_op!(InitialYield(vm, word) {
         ASYNC => Realm::OBJECT_PROTOTYPE,
         _ => Realm::ASYNC_GENERATOR_PROTOTYPE,
     };
+    if kind == ASYNC && !module {
+        let end = vm.fp + (u32::from(vm.heap.mem.load_u16(cell + code::REGISTERS)) + HELPER_ROOM) * 8;
+        if end > vm.stack_limit {
+            vm.grow_stack(end)?;
+        }
+    }
     let mut proto = vm.realm_cell(fallback);
     if generator && callee.is_object_cell() {
         vm.materialise(callee.payload())?;
@@ -244,7 +254,7 @@ impl<'a> Vm<'a> {
         let saved = self.heap.mem.load_u32(cell + FRAME);
         let count = self.heap.high(saved);
         let distance = self.frame_top();
-        let end = self.fp + (distance + count) * 8;
+        let end = self.fp + (distance + count + HELPER_ROOM) * 8;
         if end > self.stack_limit || self.depth >= self.max_depth {
             self.grow_stack(end)?;
         }
