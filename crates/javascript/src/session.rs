@@ -82,7 +82,7 @@ fn pool(cap: u64) -> std::io::Result<Pool> {
     if let Some((_, pool)) = pools.iter().find(|(size, _)| *size == capacity) {
         return Ok(pool.clone());
     }
-    let slots = ((1usize << 42) / capacity).clamp(16, 1 << 17);
+    let slots = ((1u64 << 42) / capacity as u64).clamp(16, 1 << 17) as usize;
     let pool = Pool::new(capacity, slots)?;
     pools.push((capacity, pool.clone()));
     Ok(pool)
