@@ -17,7 +17,7 @@ const REACH: u32 = 160;
 const MOST_PROTOTYPES: u32 = 100;
 
 /// Some source, and a place in it.
-struct Source {
+pub(super) struct Source {
     text: Vec<u8>,
     at: usize,
     /// There is more before and behind.
@@ -246,24 +246,15 @@ impl Vm<'_> {
         })
     }
 
-    /// A value's kind, and the value itself where it is simple: what stands for an expression that has no name.
-    fn kind_and_value(&mut self, value: Value) -> Result<String> {
-        Ok(if value.is_undefined() {
-            "undefined".to_owned()
-        } else if value == Value::NULL {
-            "object null".to_owned()
-        } else if value.is_string() {
-            format!("string \"{}\"", self.brief(value)?)
-        } else if value.as_number().is_some() {
-            format!("number {}", self.brief(value)?)
-        } else if value == Value::TRUE || value == Value::FALSE {
-            format!("boolean {}", self.brief(value)?)
-        } else if value.is_symbol() {
-            "symbol".to_owned()
-        } else if value.is_object() {
-            if self.is_callable(value) { "function" } else { "object" }.to_owned()
+    /// A value's type, and the value itself where it is simple: what stands for an expression that has no name.
+    fn type_and_value(&mut self, value: Value) -> Result<String> {
+        let kind = self.heap.text(self.type_of(value))?;
+        Ok(if value.is_string() {
+            format!("{kind} \"{}\"", self.brief(value)?)
+        } else if value == Value::NULL || value.is_number() || value.is_boolean() {
+            format!("{kind} {}", self.brief(value)?)
         } else {
-            "bigint".to_owned()
+            kind
         })
     }
 
@@ -322,12 +313,13 @@ impl Vm<'_> {
 
     /// The same for the running instruction.
     #[cold]
-    pub(super) fn not_iterable_here(&mut self, value: Value, is_async: bool) -> Result<Value> {
+    pub(super) fn not_iterable_here<T>(&mut self, value: Value, is_async: bool) -> Result<T> {
         let source = self.source_here();
         self.no_iterator(value, source, is_async)
     }
 
-    fn no_iterator(&mut self, value: Value, source: Option<Source>, is_async: bool) -> Result<Value> {
+    /// The same with the source that says what it is; for what no source shows, none.
+    pub(super) fn no_iterator<T>(&mut self, value: Value, source: Option<Source>, is_async: bool) -> Result<T> {
         let iterable = if is_async { "async iterable" } else { "iterable" };
         let mut name = None;
         if let Some(source) = &source {
@@ -362,7 +354,7 @@ impl Vm<'_> {
         match name {
             Some(name) => self.type_error(&format!("{name} is not {iterable}")),
             None => {
-                let what = self.kind_and_value(value)?;
+                let what = self.type_and_value(value)?;
                 self.type_error(&format!(
                     "{what} is not {iterable} (cannot read property Symbol(Symbol.{}))",
                     if is_async { "asyncIterator" } else { "iterator" }
@@ -382,7 +374,7 @@ impl Vm<'_> {
             _ => {
                 let from = match source.and_then(|source| source.initialiser()) {
                     Some(shown) => shown,
-                    None => self.kind_and_value(value)?,
+                    None => self.type_and_value(value)?,
                 };
                 let part = property.map_or_else(String::new, |property| format!("property '{property}' of "));
                 format!("Cannot destructure {part}'{from}' as it is {what}.")
@@ -396,8 +388,7 @@ impl Vm<'_> {
     pub(crate) fn cannot_set<T>(&mut self, object: Value, key: Key) -> Result<T> {
         let text = self.key_text(key)?;
         if !object.is_object() {
-            let (kind, shown) = (self.kind_and_value(object)?, self.brief(object)?);
-            let kind = kind.split(' ').next().unwrap_or_default();
+            let (kind, shown) = (self.heap.text(self.type_of(object))?, self.brief(object)?);
             let own = object.is_string()
                 && match key {
                     Key::Index(index) => index < self.heap.string_length(object.payload()),

@@ -23,7 +23,7 @@ op!(GetIterator(vm, regs, code, pc, state, word) {
             return Ok(());
         }
         if source.is_nullish() {
-            return vm.not_iterable_here(source, false).map(|_| ());
+            return vm.not_iterable_here(source, false);
         }
         // The helper gives iterator and next method as a pair, which `finish_iterate` takes apart.
         vm.entry = Entry::Iterate;
@@ -133,7 +133,7 @@ fn close(vm: &mut Vm<'_>, word: u32, helper: Helper) -> Result<()> {
 slow_op!(GetAsyncIterator(vm, word) {
     let source = vm.register(b(word));
     if source.is_nullish() {
-        return vm.not_iterable_here(source, true).map(|_| ());
+        return vm.not_iterable_here(source, true);
     }
     vm.entry = Entry::Iterate;
     vm.next = vm.pc;

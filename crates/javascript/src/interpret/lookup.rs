@@ -28,8 +28,7 @@ impl<'a> Vm<'a> {
         let what = if base.is_undefined() { "undefined" } else { "null" };
         let key = match key {
             Some(key) if key == Value::symbol(atoms::SYM_ITERATOR) && verb == "get" => {
-                let what = if base.is_undefined() { "undefined" } else { "object null" };
-                return self.type_error(&format!("{what} is not iterable (cannot read property Symbol(Symbol.iterator))"));
+                return self.no_iterator(base, None, false);
             }
             Some(key) if !key.is_object() => {
                 let key = self.to_key_primitive(key)?;

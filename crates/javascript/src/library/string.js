@@ -223,27 +223,24 @@
 });
 %constant(@STRING_ITERATOR_PROTOTYPE, @@toStringTag, "String Iterator", 4);
 // Annex B.2.2: a string in an element of HTML.
-%define("html", function (x, name, tag, attribute, value) {
-  if (x === undefined || x === null) %typeError(`String.prototype.${name} called on null or undefined`);
-  let text = `<${tag}`;
-  x = %toString(x);
-  if (attribute !== "") text += ` ${attribute}="${%replaceIn(%toString(value), '"', "&quot;", true)}"`;
-  return `${text}>${x}</${tag}>`;
+%define("html", function (text, tag, attribute = undefined, value = undefined) {
+  const set = attribute === undefined ? "" : ` ${attribute}="${%replaceIn(%toString(value), '"', "&quot;", true)}"`;
+  return `<${tag}${set}>${text}</${tag}>`;
 });
 %install(@STRING_PROTOTYPE, {
-  anchor(name) { return %html(this, "anchor", "a", "name", name); },
-  big() { return %html(this, "big", "big", ""); },
-  blink() { return %html(this, "blink", "blink", ""); },
-  bold() { return %html(this, "bold", "b", ""); },
-  fixed() { return %html(this, "fixed", "tt", ""); },
-  fontcolor(color) { return %html(this, "fontcolor", "font", "color", color); },
-  fontsize(size) { return %html(this, "fontsize", "font", "size", size); },
-  italics() { return %html(this, "italics", "i", ""); },
-  link(url) { return %html(this, "link", "a", "href", url); },
-  small() { return %html(this, "small", "small", ""); },
-  strike() { return %html(this, "strike", "strike", ""); },
-  sub() { return %html(this, "sub", "sub", ""); },
-  sup() { return %html(this, "sup", "sup", ""); },
+  anchor(name) { return %html(%thisString(this), "a", "name", name); },
+  big() { return %html(%thisString(this), "big"); },
+  blink() { return %html(%thisString(this), "blink"); },
+  bold() { return %html(%thisString(this), "b"); },
+  fixed() { return %html(%thisString(this), "tt"); },
+  fontcolor(color) { return %html(%thisString(this), "font", "color", color); },
+  fontsize(size) { return %html(%thisString(this), "font", "size", size); },
+  italics() { return %html(%thisString(this), "i"); },
+  link(url) { return %html(%thisString(this), "a", "href", url); },
+  small() { return %html(%thisString(this), "small"); },
+  strike() { return %html(%thisString(this), "strike"); },
+  sub() { return %html(%thisString(this), "sub"); },
+  sup() { return %html(%thisString(this), "sup"); },
 });
 
 %alias(@STRING_PROTOTYPE, "trimLeft", @STRING_PROTOTYPE, "trimStart");
