@@ -3,14 +3,14 @@
 //!
 //! QEMU gets one end of a socket pair and no network of the host's. The guest sees one neighbour, [`GATEWAY`], which
 //! answers on one port, [`PORT`], as an HTTP proxy (`CONNECT` and plain requests). Names are resolved here; what they
-//! resolve to must be a public address, whatever the list says.
+//! resolve to must be a public address and not one of the host's, whatever the list says.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -50,7 +50,7 @@ pub struct Policy {
     pub allow: Vec<Rule>,
     /// Bytes a second, both ways together.
     pub rate: u64,
-    /// Connections at a time, at most 64.
+    /// Connections at a time, at most 64; as many hosts are looked up and reached at a time.
     pub connections: usize,
 }
 
@@ -128,6 +128,22 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     // Only what is handed out for the public network at all, without tunnels that hide another address.
     let [a, b, ..] = address.segments();
     (a & 0xe000) == 0x2000 && a != 0x2002 && !(a == 0x2001 && (b == 0 || b == 0xdb8))
+}
+
+/// Whether an address is one of this host's interfaces. From inside, what a firewall keeps from the public would be open there.
+fn is_own(address: IpAddr) -> bool {
+    let binds = |address: IpAddr| UdpSocket::bind((address, 0)).is_ok();
+    // An address for documentation belongs to nobody: a host that binds it binds anything, and then the way there tells.
+    let nobody = if address.is_ipv4() { IpAddr::from([192, 0, 2, 1]) } else { IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1]) };
+    if !binds(nobody) {
+        return binds(address);
+    }
+    let any: IpAddr = if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let way = UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect((address, 9))?;
+        socket.local_addr()
+    });
+    way.is_ok_and(|from| from.ip() == address)
 }
 
 /// The host's end of a machine's cable. Dropped, the cable is cut.
@@ -257,8 +273,8 @@ impl Device for Wire {
 enum Stage {
     /// Waiting for the head of a request.
     Asking(Vec<u8>),
-    /// The host is being looked up and reached.
-    Reaching(Receiver<Result<TcpStream, String>>, Vec<u8>),
+    /// The host is being looked up and reached; what is sent on first, and whether the guest is told that it is open.
+    Reaching { result: Receiver<Result<TcpStream, String>>, first: Vec<u8>, tunnel: bool },
     /// Bytes go both ways.
     Open { upstream: TcpStream, to_upstream: Vec<u8>, upstream_ended: bool, guest_ended: bool },
     /// The last words are on their way.
@@ -278,12 +294,14 @@ struct Switch {
     /// Bytes that may still pass, and when that was reckoned.
     tokens: u64,
     reckoned: Instant,
+    /// Hosts that are being reached, also those that nobody waits for any more.
+    reaching: Arc<AtomicUsize>,
 }
 
 impl Switch {
     fn new(stream: UnixStream, policy: Policy, stop: Arc<AtomicBool>) -> Self {
         let wire = Wire { stream, incoming: Vec::new(), outgoing: Vec::new(), cut: false };
-        Self { wire, tokens: policy.rate, policy, stop, reckoned: Instant::now() }
+        Self { wire, tokens: policy.rate, policy, stop, reckoned: Instant::now(), reaching: Arc::default() }
     }
 
     fn run(mut self) {
@@ -316,7 +334,7 @@ impl Switch {
             interface.poll(moment(now), &mut self.wire, &mut sockets);
             self.wire.flush();
             let delay = interface.poll_delay(moment(now), &sockets).map_or(50_000, |delay| delay.total_micros().min(50_000));
-            self.wait(&lines, delay);
+            self.wait(&lines, &sockets, delay);
         }
     }
 
@@ -330,7 +348,7 @@ impl Switch {
     }
 
     /// Sleeps until something can move.
-    fn wait(&self, lines: &[Line], micros: u64) {
+    fn wait(&self, lines: &[Line], sockets: &SocketSet<'_>, micros: u64) {
         let mut wanted = PollFlags::IN;
         if !self.wire.outgoing.is_empty() {
             wanted |= PollFlags::OUT;
@@ -341,19 +359,19 @@ impl Switch {
             match &line.stage {
                 Stage::Open { upstream, upstream_ended, to_upstream, .. } if self.tokens > 0 => {
                     let mut flags = PollFlags::empty();
-                    if !upstream_ended {
+                    // An upstream that can be read while the guest reads nothing would be ready for ever.
+                    if !upstream_ended && room(sockets.get::<tcp::Socket<'_>>(line.handle)) > 0 {
                         flags |= PollFlags::IN;
                     }
                     if !to_upstream.is_empty() {
                         flags |= PollFlags::OUT;
                     }
-                    // An upstream that can be read while the guest's window is full would be ready for ever.
                     if !flags.is_empty() {
                         fds.push(PollFd::new(upstream, flags));
                     }
                     least = least.min(20_000);
                 }
-                Stage::Open { .. } | Stage::Reaching(..) => least = least.min(10_000),
+                Stage::Open { .. } | Stage::Reaching { .. } => least = least.min(10_000),
                 Stage::Asking(_) | Stage::Closing => {}
             }
         }
@@ -382,11 +400,11 @@ impl Switch {
         let stage = std::mem::replace(&mut line.stage, Stage::Closing);
         line.stage = match stage {
             Stage::Asking(head) => self.ask(head, socket, line, now),
-            Stage::Reaching(result, first) => match result.try_recv() {
-                Err(TryRecvError::Empty) => Stage::Reaching(result, first),
+            Stage::Reaching { result, first, tunnel } => match result.try_recv() {
+                Err(TryRecvError::Empty) => Stage::Reaching { result, first, tunnel },
                 Ok(Ok(upstream)) => {
                     line.heard = now;
-                    if first.is_empty() {
+                    if tunnel {
                         say(socket, "200 Connection established", "");
                     }
                     Stage::Open { upstream, to_upstream: first, upstream_ended: false, guest_ended: false }
@@ -404,10 +422,13 @@ impl Switch {
         };
     }
 
-    fn ask(&self, mut head: Vec<u8>, socket: &mut tcp::Socket<'_>, line: &mut Line, now: Instant) -> Stage {
-        let arrived = socket.recv(|bytes| (bytes.len(), bytes.to_vec())).unwrap_or_default();
+    fn ask(&mut self, mut head: Vec<u8>, socket: &mut tcp::Socket<'_>, line: &mut Line, now: Instant) -> Stage {
+        // No more than a head at a time: what follows it is sent on at the rate of everything else.
+        let most = allowance(self.tokens).min(HEAD + 1 - head.len());
+        let arrived = take(socket, most);
         if !arrived.is_empty() {
             line.heard = now;
+            self.tokens -= arrived.len() as u64;
             head.extend(arrived);
         }
         let Some(end) = head.windows(4).position(|w| w == b"\r\n\r\n") else {
@@ -427,21 +448,26 @@ impl Switch {
                 tracing::info!(host = request.host, port = request.port, "a machine was refused the network");
                 refuse(socket, "403 Forbidden", &format!("{}:{} is not on the list", request.host, request.port))
             }
+            // A guest that hangs up while a host is being reached leaves the thread behind that reaches it, so threads are counted, not lines.
+            Some(_) if self.reaching.load(Ordering::Acquire) >= self.policy.connections.clamp(1, 64) => {
+                refuse(socket, "503 Service Unavailable", "too many hosts are being reached")
+            }
             Some(request) => {
                 let (answer, result) = sync_channel(1);
                 let (host, port) = (request.host, request.port);
+                let counted = Counted::new(&self.reaching);
                 // Looking up and connecting block, so they have a thread of their own, with an end.
                 let spawned = std::thread::Builder::new().stack_size(256 * 1024).spawn(move || {
                     drop(answer.send(reach(&host, port)));
+                    drop(counted);
                 });
                 if spawned.is_err() {
                     return refuse(socket, "503 Service Unavailable", "");
                 }
+                let tunnel = request.first.is_empty();
                 let mut first = request.first;
-                if !first.is_empty() {
-                    first.extend(rest);
-                }
-                Stage::Reaching(result, first)
+                first.extend(rest);
+                Stage::Reaching { result, first, tunnel }
             }
         }
     }
@@ -457,14 +483,9 @@ impl Switch {
         heard: &mut Instant,
         now: Instant,
     ) -> Stage {
-        let allowance = |tokens: u64| usize::try_from(tokens).unwrap_or(usize::MAX);
         if to_upstream.len() < BUFFER && self.tokens > 0 && socket.can_recv() {
             let most = (BUFFER - to_upstream.len()).min(allowance(self.tokens));
-            let taken = socket.recv(|bytes| {
-                let count = bytes.len().min(most);
-                (count, bytes[..count].to_vec())
-            });
-            let taken = taken.unwrap_or_default();
+            let taken = take(socket, most);
             self.tokens -= taken.len() as u64;
             if !taken.is_empty() {
                 *heard = now;
@@ -486,8 +507,8 @@ impl Switch {
             guest_ended = true;
             drop(upstream.shutdown(Shutdown::Write));
         }
-        let room = (socket.send_capacity() - socket.send_queue()).min(allowance(self.tokens)).min(16 * 1024);
-        if !upstream_ended && room > 0 && socket.may_send() {
+        let room = room(socket).min(allowance(self.tokens)).min(16 * 1024);
+        if !upstream_ended && room > 0 {
             let mut bytes = vec![0; room];
             match upstream.read(&mut bytes) {
                 Ok(0) => upstream_ended = true,
@@ -498,7 +519,11 @@ impl Switch {
                     let _ = socket.send_slice(&bytes[..count]);
                 }
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-                Err(_) => upstream_ended = true,
+                // The guest must not take what broke off for the whole.
+                Err(_) => {
+                    socket.abort();
+                    return Stage::Closing;
+                }
             }
         }
         if upstream_ended {
@@ -507,6 +532,40 @@ impl Switch {
         }
         Stage::Open { upstream, to_upstream, upstream_ended, guest_ended }
     }
+}
+
+/// One more in a count, as long as it lives.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn allowance(tokens: u64) -> usize {
+    usize::try_from(tokens).unwrap_or(usize::MAX)
+}
+
+/// Bytes from the guest, at most so many.
+fn take(socket: &mut tcp::Socket<'_>, most: usize) -> Vec<u8> {
+    let taken = socket.recv(|bytes| {
+        let count = bytes.len().min(most);
+        (count, bytes[..count].to_vec())
+    });
+    taken.unwrap_or_default()
+}
+
+/// How many bytes more may wait for the guest.
+fn room(socket: &tcp::Socket<'_>) -> usize {
+    if socket.may_send() { socket.send_capacity() - socket.send_queue() } else { 0 }
 }
 
 fn say(socket: &mut tcp::Socket<'_>, status: &str, body: &str) {
@@ -534,6 +593,10 @@ impl Request {
     /// Reads the head of a request; `None` if it is none for a proxy.
     fn read(head: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(head).ok()?;
+        // A lone line feed begins a line for some servers, and so a header that was not looked at.
+        if text.split("\r\n").any(|line| line.chars().any(|c| c.is_control() && c != '\t')) {
+            return None;
+        }
         let (line, headers) = text.split_once("\r\n")?;
         let mut words = line.split(' ');
         let (method, target, version) = (words.next()?, words.next()?, words.next()?);
@@ -555,6 +618,10 @@ impl Request {
         let mut first = format!("{method} {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n");
         for header in headers.split("\r\n").filter(|header| !header.is_empty()) {
             let (name, _) = header.split_once(':')?;
+            // Likewise a name with blanks around it, which also continues the line before.
+            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)) {
+                return None;
+            }
             let own = ["host", "connection", "proxy-connection", "keep-alive", "proxy-authorization"];
             if !own.contains(&name.to_ascii_lowercase().as_str()) {
                 first += &format!("{header}\r\n");
@@ -574,7 +641,7 @@ fn checked(host: &str) -> Option<String> {
 /// Looks a host up and connects to the first public address that answers.
 fn reach(host: &str, port: u16) -> Result<TcpStream, String> {
     let addresses = (host, port).to_socket_addrs().map_err(|error| format!("{host}: {error}"))?;
-    let public: Vec<SocketAddr> = addresses.filter(|address| is_public(address.ip())).collect();
+    let public: Vec<SocketAddr> = addresses.filter(|address| is_public(address.ip()) && !is_own(address.ip())).collect();
     if public.is_empty() {
         return Err(format!("{host} has no public address"));
     }
@@ -643,6 +710,25 @@ mod tests {
     }
 
     #[test]
+    fn what_may_pass_grows_with_time_and_waits_a_second_at_most() {
+        let (stream, _other) = UnixStream::pair().expect("a pair");
+        let mut switch = Switch::new(stream, Policy { rate: 1000, ..Policy::default() }, Arc::default());
+        let start = switch.reckoned;
+        assert_eq!(switch.tokens, 1000);
+        switch.tokens = 0;
+        switch.refill(start + Duration::from_micros(900));
+        assert_eq!(switch.tokens, 0, "not yet a byte");
+        let mut passed = 0;
+        for step in 1..=2000u64 {
+            switch.refill(start + Duration::from_micros(step * 1700));
+            passed += std::mem::take(&mut switch.tokens);
+            assert!(passed <= step * 17 / 10, "{passed} bytes after {step} steps");
+        }
+        switch.refill(start + Duration::from_secs(3600));
+        assert_eq!(switch.tokens, 1000, "what was not used is lost");
+    }
+
+    #[test]
     fn requests_are_read_and_made_safe() {
         let request = Request::read(b"CONNECT pypi.org:443 HTTP/1.1\r\nHost: x\r\n\r\n").expect("one");
         assert_eq!((request.host.as_str(), request.port, request.first.len()), ("pypi.org", 443, 0));
@@ -658,6 +744,10 @@ mod tests {
             b"get http://a/ HTTP/1.1\r\n\r\n",
             b"\xff\r\n\r\n",
             b"GET http://user@a/ HTTP/1.1\r\n\r\n",
+            b"GET http://a/\nHost:b HTTP/1.1\r\n\r\n",
+            b"GET http://a/ HTTP/1.1\r\nX: y\nHost: b\r\n\r\n",
+            b"GET http://a/ HTTP/1.1\r\nHost : b\r\n\r\n",
+            b"GET http://a/ HTTP/1.1\r\nX: y\r\n Host: b\r\n\r\n",
         ] {
             assert_eq!(Request::read(bad), None, "{}", String::from_utf8_lossy(bad));
         }
