@@ -294,7 +294,7 @@ fn a_qemu_that_dies_or_hangs_is_noticed() {
     }
 }
 
-/// A hundred sessions in a row, each with an attack by lot. Twenty minutes: run it with `--ignored`.
+/// A hundred sessions in a row, each with an attack by lot. Five to twenty minutes: run it with `--ignored`.
 #[test]
 #[ignore = "takes many minutes"]
 fn a_hundred_sessions() {
