@@ -244,6 +244,9 @@ fn qemu_has_nothing_it_does_not_need() {
     let Some(template) = template() else { return };
     let machine = template.spawn().expect("a clone");
     let status = fs::read_to_string(format!("/proc/{}/status", machine.pid())).expect("it lives");
+    // Nothing that a terminal or the kernel says to our process group reaches it.
+    let pid = rustix::process::Pid::from_raw(i32::try_from(machine.pid()).expect("small"));
+    assert_eq!(rustix::process::getpgid(pid).ok(), pid);
     let field = |name: &str| {
         let line = status.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name}"));
         line[name.len() + 1..].split_whitespace().next().expect("a value").to_owned()

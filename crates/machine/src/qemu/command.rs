@@ -2,6 +2,7 @@
 
 use std::io::PipeWriter;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -105,6 +106,9 @@ pub(super) fn assemble(launch: Launch<'_>, agent: OwnedFd, qmp: OwnedFd, errors:
     // One pool of small memory for all threads: each of its own would take a megabyte or more of every clone.
     command.env_clear().env("MALLOC_ARENA_MAX", "1");
     command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
+    // A group of its own: what a terminal or a shell that ends tells our group (SIGINT, SIGHUP) would have QEMU switch the guest off, and the
+    // kernel says SIGHUP to a whole group that is orphaned while one in it is stopped, as a pool's machines are.
+    command.process_group(0);
     command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-name", "oubliette"]);
     match frame.accelerator {
         Accelerator::Kvm => command.args(["-accel", "kvm", "-cpu", "host,migratable=on"]),
