@@ -327,6 +327,8 @@ fn a_hundred_sessions() {
                 Ok(process) => answer(&process, Instant::now() + Duration::from_secs(8)),
                 Err(error) => error.to_string(),
             };
+            // With what became of QEMU, which the client is not told.
+            let answer = machine.gone().map_or_else(|| answer.clone(), |cause| format!("{answer}; {cause}"));
             // The record of a run: `--nocapture`.
             eprintln!("{session:3} {} {line}: {answer}", if root { "root" } else { "user" });
         });
