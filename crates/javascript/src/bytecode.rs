@@ -25,7 +25,7 @@
 //! in the handler's register. Registers keep their values.
 
 /// The version of the price list. Changes whenever any price or the meaning of a unit changes.
-pub const FUEL_SCHEDULE: u32 = 3;
+pub const FUEL_SCHEDULE: u32 = 4;
 
 /// Fixed registers of a frame.
 pub mod frame {
@@ -524,6 +524,8 @@ macro_rules! for_each_instruction {
             // --- Calls ---------------------------------------------------------------------------
             /// R[a] = call with window at b, c arguments
             Call ABC [] 1;
+            /// The same with undefined as `this`, which it puts in the window: R[b+4]
+            CallFunction ABC [] 1;
             /// R[a] = new R[b+2](c arguments at window b)
             New ABC [] 1;
             /// R[a] = call with window at b, arguments from array R[b+5]

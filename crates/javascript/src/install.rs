@@ -4,7 +4,7 @@
 //! one Raw cell; a code cell's `PC` points into it. Captures are u32 words: a register, or 0x10000 | number of the maker's own
 //! capture. Handlers are four words each, positions two.
 
-use crate::bytecode::{Capture, Constant, Op, Text, Unit};
+use crate::bytecode::{Capture, Constant, Op, Text, Unit, function_flag};
 use crate::heap::{Kind, Result, Signal, atoms};
 use crate::value::Value;
 use crate::vm::{Vm, code, unit};
@@ -147,6 +147,8 @@ impl<'a> Vm<'a> {
             mem.store_u32(at + code::WORDS, function.words.end - function.words.start);
             mem.store_u16(at + code::REGISTERS, function.registers.max(8));
             mem.store_u16(at + code::PARAMETERS, function.parameters);
+            let enters = function.flags & function_flag::CLASS == 0;
+            mem.store_u16(at + code::ENOUGH, if enters { function.parameters } else { u16::MAX });
             mem.store_u16(at + code::LENGTH, function.length);
             mem.store_u8(at + code::THIS_PROPERTIES, function.this_properties);
             mem.store_u32(at + code::NAME, if name == 0 { atoms::EMPTY } else { name });

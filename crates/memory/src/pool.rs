@@ -265,7 +265,7 @@ impl Slot {
     /// Loads and stores in this slot.
     #[inline(always)]
     pub fn view(&self) -> View<'_> {
-        // SAFETY: `extent + PAD` bytes from `base` belong to this slot, which outlives the borrow; the extent is a power of two.
+        // SAFETY: `extent + PAD` bytes from `base` belong to this slot, which outlives the borrow; the extent is a power of two and at least 4096.
         unsafe { View::new(self.base, self.extent.get() - 1) }
     }
 

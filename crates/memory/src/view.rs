@@ -39,9 +39,10 @@ macro_rules! accessors {
 
 impl<'a> View<'a> {
     /// # Safety
-    /// `mask + 1` is a power of two; `mask + 1 + PAD` bytes from `base` can be read and written for `'a`, and no reference to them exists.
+    /// `mask + 1` is a power of two, at least [`Registers::BYTES`]; `mask + 1 + PAD` bytes from `base` can be read and written for `'a`, and no reference to them exists.
     #[inline(always)]
     pub(crate) unsafe fn new(base: NonNull<u8>, mask: u32) -> Self {
+        debug_assert!(mask >= Registers::BYTES - 1 && (mask + 1).is_power_of_two());
         View { base, mask, slot: PhantomData }
     }
 
@@ -62,16 +63,19 @@ impl<'a> View<'a> {
     }
 
     /// The 256 words from `offset` on; moved down to the last 256 words if they would pass the end.
-    ///
-    /// # Panics
-    /// In a slot of less than [`Registers::BYTES`] bytes.
     #[inline(always)]
     #[must_use]
     pub fn registers(self, offset: u32) -> Registers<'a> {
-        assert!(self.mask >= Registers::BYTES - 1);
-        let start = (offset & self.mask).min(self.mask - (Registers::BYTES - 1));
-        // SAFETY: `start + BYTES` is at most the extent.
+        let start = (offset & self.mask).min(self.mask.wrapping_sub(Registers::BYTES - 1));
+        // SAFETY: `start + BYTES` is at most the extent, which is at least `BYTES`, as whoever made the view promised.
         Registers { base: unsafe { self.base.add(start as usize) }, slot: PhantomData }
+    }
+
+    /// The slot as a region.
+    #[inline(always)]
+    #[must_use]
+    pub fn whole(self) -> Region<'a> {
+        Region { base: self.base, mask: self.mask, view: PhantomData }
     }
 
     /// A part of the slot as a region of its own: offsets count from `start` and wrap at `size`.
@@ -174,6 +178,14 @@ impl Region<'_> {
         u64::from_le(unsafe { self.base.as_ptr().add((offset & self.mask) as usize).cast::<u64>().read_unaligned() })
     }
 
+    /// Loads a little-endian `u16` likewise.
+    #[inline(always)]
+    #[must_use]
+    pub fn load_u16(self, offset: u32) -> u16 {
+        // SAFETY: as above.
+        u16::from_le(unsafe { self.base.as_ptr().add((offset & self.mask) as usize).cast::<u16>().read_unaligned() })
+    }
+
     /// Loads a byte likewise.
     #[inline(always)]
     #[must_use]
@@ -246,7 +258,7 @@ impl<'a> DualView<'a> {
             // The readable part is a power of two long.
             Region { base, mask: (self.shared.readable() - 1) as u32, view: PhantomData }
         } else {
-            Region { base: self.private.base, mask: self.private.mask, view: PhantomData }
+            self.private.whole()
         }
     }
 

@@ -48,12 +48,22 @@ impl Compiler<'_> {
     /// The rest of a call whose window has callee and `this`.
     pub(super) fn finish_call(&mut self, node: Node, window: Reg, out: Reg) -> C<()> {
         let arguments = self.arguments(node.b, window)?;
+        self.emit_call(Op::Call, node, window, arguments, out)
+    }
+
+    /// The call itself, by `Call` or `CallFunction`, once the arguments lie in the window.
+    fn emit_call(&mut self, op: Op, node: Node, window: Reg, arguments: Option<u32>, out: Reg) -> C<()> {
         // A method's call is reported at the method's name, as engines do: a chain of calls begins at one place.
         let callee = self.tree.node(node.a);
         self.at(if matches!(callee.kind, Kind::Member | Kind::PrivateMember) { callee.start } else { node.start });
         match arguments {
-            Some(count) => self.op3(Op::Call, out, window, count),
-            None => self.op2(Op::CallSpread, out, window),
+            Some(count) => self.op3(op, out, window, count),
+            None => {
+                if op == Op::CallFunction {
+                    self.op1(Op::LoadUndefined, window + THIS);
+                }
+                self.op2(Op::CallSpread, out, window);
+            }
         }
         self.release(window);
         Ok(())
@@ -63,11 +73,17 @@ impl Compiler<'_> {
     pub(super) fn plain_call(&mut self, node: Node, callee: Reg, out: Reg) -> C<()> {
         let window = self.window(0)?;
         self.op_move(window + CALLEE, callee);
-        self.op1(Op::LoadUndefined, window + THIS);
+        self.finish_plain_call(node, window, out)
+    }
+
+    /// The rest of a call whose window has the callee only: `this` is undefined.
+    pub(super) fn finish_plain_call(&mut self, node: Node, window: Reg, out: Reg) -> C<()> {
         if node.flags & flag::DIRECT_EVAL != 0 {
+            self.op1(Op::LoadUndefined, window + THIS);
             return self.direct_eval(node, window, out);
         }
-        self.finish_call(node, window, out)
+        let arguments = self.arguments(node.b, window)?;
+        self.emit_call(Op::CallFunction, node, window, arguments, out)
     }
 
     /// A call of a name that is looked for in `with` objects, one of which becomes `this`.

@@ -659,11 +659,7 @@ impl Compiler<'_> {
             return Ok(());
         }
         if function.flags & function_flag::EXPRESSION != 0 {
-            let mark = self.frame.next;
-            let value = self.any(function.body)?;
-            self.op1(Op::Return, value);
-            self.release(mark);
-            return Ok(());
+            return self.return_value(function.body);
         }
         let reached = self.statements(function.body)?;
         if reached {

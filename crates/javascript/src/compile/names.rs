@@ -2,7 +2,7 @@
 
 use super::emit::LabelId;
 use super::{C, Captured, Compiler, Place, Reg};
-use crate::bytecode::{Capture, Constant, Op, VariableKind};
+use crate::bytecode::{Capture, Constant, Op, VariableKind, frame};
 use crate::syntax::Goal;
 use crate::syntax::atoms::{Atom, known};
 use crate::syntax::tree::Kind;
@@ -172,8 +172,11 @@ impl<'a> Compiler<'a> {
 
     /// The register in which a variable of this very function lives, if that is where it lives.
     pub(super) fn register_of(&self, binding: BindingId) -> Option<Reg> {
-        if binding == NONE || !self.is_own(binding) {
+        if binding == NONE {
             return None;
+        }
+        if !self.is_own(binding) {
+            return self.is_running_function(binding).then_some(u32::from(frame::CALLEE));
         }
         match self.places[binding as usize] {
             Place::Register(register) => Some(u32::from(register)),
@@ -181,9 +184,27 @@ impl<'a> Compiler<'a> {
         }
     }
 
+    /// Is it the running function's own name, declared around it and never assigned? Then its value is the callee, whichever
+    /// closure of the function runs.
+    fn is_running_function(&self, binding: BindingId) -> bool {
+        if binding >= self.tree.bindings.len() as u32 {
+            return false;
+        }
+        let info = self.tree.binding(binding);
+        matches!(info.kind, BindingKind::Function | BindingKind::BlockFunction)
+            && info.flags & binding_flag::ASSIGNED == 0
+            && info.node != NONE
+            && self.tree.node(info.node).kind == Kind::FunctionDeclaration
+            && self.tree.node(info.node).a == self.frame.id
+    }
+
     /// Reads a variable; `check` names it if it may be uninitialised.
     pub(super) fn load_binding(&mut self, binding: BindingId, to: Reg, check: Option<Atom>) -> C<()> {
         if !self.is_own(binding) {
+            if self.is_running_function(binding) {
+                self.op_move(to, u32::from(frame::CALLEE));
+                return Ok(());
+            }
             if let Some((list, index, boxed)) = self.spilled_elsewhere(binding) {
                 let mark = self.frame.next;
                 let array = self.temp()?;

@@ -490,6 +490,9 @@ impl Compiler<'_> {
             self.op1(Op::LoadUndefined, value);
             value
         } else {
+            if self.returns_plainly() {
+                return self.return_value(node.a);
+            }
             let mut value = self.any(node.a)?;
             let generator = function_flag::ASYNC | function_flag::GENERATOR;
             if self.frame.flags & generator == generator {
@@ -508,6 +511,32 @@ impl Compiler<'_> {
         };
         self.at(node.start);
         self.exit(Exit::Return(value))
+    }
+
+    /// Is nothing to be done between a value and its return?
+    fn returns_plainly(&self) -> bool {
+        let more = function_flag::ASYNC | function_flag::GENERATOR | function_flag::DERIVED;
+        self.controls.is_empty() && self.frame.flags & more == 0
+    }
+
+    /// Returns an expression's value where nothing is to be done in between; a conditional's branches each for itself.
+    pub(super) fn return_value(&mut self, mut id: NodeId) -> C<()> {
+        let mark = self.frame.next;
+        loop {
+            let node = self.tree.node(id);
+            if node.kind != Kind::Conditional {
+                let value = self.any(id)?;
+                self.op1(Op::Return, value);
+                self.release(mark);
+                return Ok(());
+            }
+            let otherwise = self.label();
+            self.condition(node.a, false, otherwise)?;
+            self.release(mark);
+            self.return_value(self.tree.extra(node.b, 0))?;
+            self.bind(otherwise)?;
+            id = self.tree.extra(node.b, 1);
+        }
     }
 
     fn jump_statement(&mut self, node: Node) -> C<()> {

@@ -18,6 +18,8 @@ pub(crate) const BUILDING_ZONE: u32 = 4 << 20;
 #[derive(Clone, Copy)]
 pub(crate) struct Memory<'a> {
     dual: DualView<'a>,
+    /// What shared offsets read: the image or, while it is built, the building zone.
+    shared: Region<'a>,
     /// Shared offsets reach the building zone.
     building: bool,
 }
@@ -26,7 +28,7 @@ macro_rules! accessors {
     ($($load:ident $store:ident $type:ty),*) => {$(
         #[inline(always)]
         pub(crate) fn $load(self, offset: u32) -> $type {
-            if (offset as i32) < 0 && self.building { self.dual.$load(zone(offset)) } else { self.dual.$load(offset) }
+            if (offset as i32) < 0 { self.shared.$load(offset) } else { self.dual.private.$load(offset) }
         }
 
         #[inline(always)]
@@ -47,7 +49,9 @@ fn zone(offset: u32) -> u32 {
 
 impl<'a> Memory<'a> {
     pub(crate) fn new(slot: &'a Slot, shared: &'a SharedImage, building: bool) -> Self {
-        Memory { dual: slot.dual(shared), building }
+        let dual = slot.dual(shared);
+        let shared = if building { dual.private.part(BUILDING_ZONE, BUILDING_ZONE) } else { dual.region(SHARED) };
+        Memory { dual, shared, building }
     }
 
     /// Bytes of the private region.
@@ -150,9 +154,6 @@ impl<'a> Memory<'a> {
     /// The region that `pc` lies in.
     #[inline(always)]
     pub(crate) fn code(self, pc: u32) -> Region<'a> {
-        if (pc as i32) < 0 && self.building {
-            return self.dual.private.part(BUILDING_ZONE, BUILDING_ZONE);
-        }
-        self.dual.region(pc)
+        if (pc as i32) < 0 { self.shared } else { self.dual.private.whole() }
     }
 }

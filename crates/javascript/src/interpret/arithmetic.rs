@@ -2,15 +2,15 @@
 
 use dashu_int::IBig;
 
-use super::{Flow, a, b, c, imm8, op, slow, step};
+use super::{Flow, a, b, c, imm8, op, rest, slow, step};
 use crate::heap::{Result, Signal};
 use crate::library::Helper;
 use crate::value::{Value, to_int32};
 use crate::vm::Vm;
 
-/// `Add`, `Subtract`, `Multiply`: ints with overflow to doubles, then doubles.
+/// `Add`, `Subtract`: ints with overflow to doubles, then doubles.
 macro_rules! int_or_double {
-    ($name:ident, $checked:ident, $operator:tt, $work:expr) => {
+    ($name:ident, $mixed:ident, $checked:ident, $operator:tt, $other:ident) => {
         op!($name(vm, regs, code, pc, state, word) {
             let (x, y) = (Value(regs.get(b(word))), Value(regs.get(c(word))));
             if x.is_int() && y.is_int() {
@@ -22,32 +22,24 @@ macro_rules! int_or_double {
                 regs.set(a(word), Value::number_fast(x.as_double_unchecked() $operator y.as_double_unchecked()).0);
                 return step(vm, regs, code, state, 4);
             }
+            $mixed(vm, regs, code, state, word)
+        });
+        rest!($mixed(vm, regs, code, pc, state, word) {
+            let (x, y) = (Value(regs.get(b(word))), Value(regs.get(c(word))));
             if let (Some(x), Some(y)) = (x.as_number(), y.as_number()) {
                 regs.set(a(word), Value::number_fast(x $operator y).0);
                 return step(vm, regs, code, state, 4);
             }
-            slow(vm, regs, code, state, word, $work)
+            $other(vm, regs, code, state, word)
         });
     };
 }
 
-int_or_double!(Subtract, checked_sub, -, subtract);
+int_or_double!(Add, add_mixed, checked_add, +, add_text);
+int_or_double!(Subtract, subtract_mixed, checked_sub, -, subtract_other);
 
-op!(Add(vm, regs, code, pc, state, word) {
+rest!(add_text(vm, regs, code, pc, state, word) {
     let (x, y) = (Value(regs.get(b(word))), Value(regs.get(c(word))));
-    if x.is_int() && y.is_int() {
-        if let Some(n) = x.as_int_unchecked().checked_add(y.as_int_unchecked()) {
-            regs.set(a(word), Value::int(n).0);
-            return step(vm, regs, code, state, 4);
-        }
-    } else if x.is_double() && y.is_double() {
-        regs.set(a(word), Value::number_fast(x.as_double_unchecked() + y.as_double_unchecked()).0);
-        return step(vm, regs, code, state, 4);
-    }
-    if let (Some(x), Some(y)) = (x.as_number(), y.as_number()) {
-        regs.set(a(word), Value::number_fast(x + y).0);
-        return step(vm, regs, code, state, 4);
-    }
     if x.is_string() && (y.is_string() || y.is_int() && y.as_int_unchecked() >= 0) {
         let text = vm.heap.concat_quickly(x.payload(), y);
         if text != 0 {
@@ -57,6 +49,10 @@ op!(Add(vm, regs, code, pc, state, word) {
         }
     }
     slow(vm, regs, code, state, word, add)
+});
+
+rest!(subtract_other(vm, regs, code, pc, state, word) {
+    slow(vm, regs, code, state, word, subtract)
 });
 
 op!(Multiply(vm, regs, code, pc, state, word) {
@@ -73,6 +69,11 @@ op!(Multiply(vm, regs, code, pc, state, word) {
         regs.set(a(word), Value::number_fast(x.as_double_unchecked() * y.as_double_unchecked()).0);
         return step(vm, regs, code, state, 4);
     }
+    multiply_mixed(vm, regs, code, state, word)
+});
+
+rest!(multiply_mixed(vm, regs, code, pc, state, word) {
+    let (x, y) = (Value(regs.get(b(word))), Value(regs.get(c(word))));
     if let (Some(x), Some(y)) = (x.as_number(), y.as_number()) {
         regs.set(a(word), Value::number(x * y).0);
         return step(vm, regs, code, state, 4);
@@ -98,6 +99,11 @@ op!(Remainder(vm, regs, code, pc, state, word) {
             return step(vm, regs, code, state, 4);
         }
     }
+    remainder_mixed(vm, regs, code, state, word)
+});
+
+rest!(remainder_mixed(vm, regs, code, pc, state, word) {
+    let (x, y) = (Value(regs.get(b(word))), Value(regs.get(c(word))));
     if let (Some(x), Some(y)) = (x.as_number(), y.as_number()) {
         regs.set(a(word), Value::number(x % y).0);
         return step(vm, regs, code, state, 4);
@@ -141,7 +147,7 @@ op!(SubtractInt(vm, regs, code, pc, state, word) {
 
 /// Bit operators: the int path inline, numbers through ToInt32.
 macro_rules! bits {
-    ($name:ident, |$i:ident, $j:ident| $result:expr, $work:expr) => {
+    ($name:ident, $mixed:ident, |$i:ident, $j:ident| $result:expr, $work:expr) => {
         op!($name(vm, regs, code, pc, state, word) {
             let (x, y) = (Value(regs.get(b(word))), Value(regs.get(c(word))));
             if x.is_int() && y.is_int() {
@@ -149,6 +155,10 @@ macro_rules! bits {
                 regs.set(a(word), $result.0);
                 return step(vm, regs, code, state, 4);
             }
+            $mixed(vm, regs, code, state, word)
+        });
+        rest!($mixed(vm, regs, code, pc, state, word) {
+            let (x, y) = (Value(regs.get(b(word))), Value(regs.get(c(word))));
             if let (Some(x), Some(y)) = (x.as_number(), y.as_number()) {
                 let ($i, $j) = (to_int32(x), to_int32(y));
                 regs.set(a(word), $result.0);
@@ -161,7 +171,7 @@ macro_rules! bits {
 
 /// The same with a constant operand.
 macro_rules! bits_int {
-    ($name:ident, |$i:ident, $j:ident| $result:expr, $work:expr) => {
+    ($name:ident, $mixed:ident, |$i:ident, $j:ident| $result:expr, $work:expr) => {
         op!($name(vm, regs, code, pc, state, word) {
             let x = Value(regs.get(b(word)));
             let $j = imm8(word);
@@ -170,7 +180,11 @@ macro_rules! bits_int {
                 regs.set(a(word), $result.0);
                 return step(vm, regs, code, state, 4);
             }
-            if let Some(x) = x.as_number() {
+            $mixed(vm, regs, code, state, word)
+        });
+        rest!($mixed(vm, regs, code, pc, state, word) {
+            let $j = imm8(word);
+            if let Some(x) = Value(regs.get(b(word))).as_number() {
                 let $i = to_int32(x);
                 regs.set(a(word), $result.0);
                 return step(vm, regs, code, state, 4);
@@ -180,17 +194,22 @@ macro_rules! bits_int {
     };
 }
 
-bits!(BitAnd, |i, j| Value::int(i & j), bit_and);
-bits!(BitOr, |i, j| Value::int(i | j), bit_or);
-bits!(BitXor, |i, j| Value::int(i ^ j), bit_xor);
-bits!(ShiftLeft, |i, j| Value::int(i.wrapping_shl(j as u32)), shift_left);
-bits!(ShiftRight, |i, j| Value::int(i.wrapping_shr(j as u32)), shift_right);
-bits!(ShiftRightUnsigned, |i, j| Value::unsigned((i as u32).wrapping_shr(j as u32)), shift_right_unsigned);
-bits_int!(BitAndInt, |i, j| Value::int(i & j), bit_and);
-bits_int!(BitOrInt, |i, j| Value::int(i | j), bit_or);
-bits_int!(ShiftLeftInt, |i, j| Value::int(i.wrapping_shl(j as u32)), shift_left);
-bits_int!(ShiftRightInt, |i, j| Value::int(i.wrapping_shr(j as u32)), shift_right);
-bits_int!(ShiftRightUnsignedInt, |i, j| Value::unsigned((i as u32).wrapping_shr(j as u32)), shift_right_unsigned);
+bits!(BitAnd, bit_and_mixed, |i, j| Value::int(i & j), bit_and);
+bits!(BitOr, bit_or_mixed, |i, j| Value::int(i | j), bit_or);
+bits!(BitXor, bit_xor_mixed, |i, j| Value::int(i ^ j), bit_xor);
+bits!(ShiftLeft, shift_left_mixed, |i, j| Value::int(i.wrapping_shl(j as u32)), shift_left);
+bits!(ShiftRight, shift_right_mixed, |i, j| Value::int(i.wrapping_shr(j as u32)), shift_right);
+bits!(ShiftRightUnsigned, shift_right_unsigned_mixed, |i, j| Value::unsigned((i as u32).wrapping_shr(j as u32)), shift_right_unsigned);
+bits_int!(BitAndInt, bit_and_int_mixed, |i, j| Value::int(i & j), bit_and);
+bits_int!(BitOrInt, bit_or_int_mixed, |i, j| Value::int(i | j), bit_or);
+bits_int!(ShiftLeftInt, shift_left_int_mixed, |i, j| Value::int(i.wrapping_shl(j as u32)), shift_left);
+bits_int!(ShiftRightInt, shift_right_int_mixed, |i, j| Value::int(i.wrapping_shr(j as u32)), shift_right);
+bits_int!(
+    ShiftRightUnsignedInt,
+    shift_right_unsigned_int_mixed,
+    |i, j| Value::unsigned((i as u32).wrapping_shr(j as u32)),
+    shift_right_unsigned
+);
 
 op!(Increment(vm, regs, code, pc, state, word) {
     let x = Value(regs.get(b(word)));

@@ -18,11 +18,63 @@ const NOT_PLAIN: u32 = function_flag::CLASS;
 
 op!(Call(vm, regs, region, pc, state, word) {
     let callee = Value(regs.get(b(word).wrapping_add(frame::CALLEE)));
-    match push_plain(vm, callee, Entry::Call, b(word), u32::from(c(word)), pc + 4, a(word)) {
+    match push_exact(vm, callee, pc, word) {
+        Some((inner, inside, target)) => enter(vm, inner, inside, state, target),
+        None => call_short(vm, regs, region, state, word),
+    }
+});
+
+op!(CallFunction(vm, regs, region, pc, state, word) {
+    let callee = Value(regs.get(b(word).wrapping_add(frame::CALLEE)));
+    regs.set(b(word).wrapping_add(frame::THIS), Value::UNDEFINED.0);
+    match push_exact(vm, callee, pc, word) {
+        Some((inner, inside, target)) => enter(vm, inner, inside, state, target),
+        None => call_short(vm, regs, region, state, word),
+    }
+});
+
+/// A call with fewer arguments than parameters, or of what is no plain function.
+#[inline(never)]
+fn call_short<'a>(vm: &mut Vm<'a>, regs: Registers<'a>, region: Region<'a>, state: Place, word: u32) -> Flow<'a> {
+    let callee = Value(regs.get(b(word).wrapping_add(frame::CALLEE)));
+    match push_plain(vm, callee, Entry::Call, b(word), u32::from(c(word)), (state as u32).wrapping_add(4), a(word)) {
         Some((inner, inside, target)) => enter(vm, inner, inside, state, target),
         None => call_other(vm, regs, region, state, word),
     }
-});
+}
+
+/// Pushes the frame of a plain function that has no more parameters than there are arguments, if it fits: its registers, its code's
+/// region, where it starts. It goes back to the next instruction, with its result in register `a` of this one.
+#[inline(always)]
+fn push_exact<'a>(vm: &mut Vm<'a>, callee: Value, pc: u32, word: u32) -> Option<(Registers<'a>, Region<'a>, u32)> {
+    let mem = vm.heap.mem;
+    let (window, count) = (u32::from(b(word)), u32::from(c(word)));
+    if !callee.is_object_cell() || mem.own_u8(callee.payload()) != Kind::Function as u8 {
+        return None;
+    }
+    let cell = mem.own_u32(callee.payload() + function::CODE);
+    // A code cell and its instructions lie on the same side.
+    let inside = mem.code(cell);
+    let entry = inside.load_u64(cell + code::ENTRY);
+    let (registers, enough) = (entry as u32 & 0xffff, (entry >> 16) as u32 & 0xffff);
+    let fp = vm.fp + window * 8;
+    if count < enough || fp + registers.max(count + 5) * 8 > vm.stack_limit || vm.depth >= vm.max_depth {
+        return None;
+    }
+    let inner = push(vm, fp, Entry::Call, word, pc + 4);
+    Some((inner, inside, (entry >> 32) as u32))
+}
+
+/// Makes the frame at `fp`, whose window is filled, the running one.
+#[inline(always)]
+fn push<'a>(vm: &mut Vm<'a>, fp: u32, entry: Entry, word: u32, next: u32) -> Registers<'a> {
+    let inner = vm.heap.mem.window(fp);
+    inner.set(frame::LINK, u64::from(next) | u64::from(b(word)) << 32 | u64::from(a(word)) << 48);
+    inner.set(frame::INFO, u64::from(c(word)) | (entry as u64) << 32);
+    vm.fp = fp;
+    vm.depth += 1;
+    inner
+}
 
 /// Pushes the frame of a plain function whose window is filled, if it fits: its registers, its code's region, where it starts. It
 /// goes back to `next`, with its result in register `to`.
@@ -41,25 +93,20 @@ pub(super) fn push_plain<'a>(
         return None;
     }
     let cell = mem.own_u32(callee.payload() + function::CODE);
-    // A code cell and its instructions lie on the same side.
     let inside = mem.code(cell);
-    let sizes = inside.load_u32(cell + code::REGISTERS);
-    let (registers, parameters) = (sizes & 0xffff, sizes >> 16);
+    let sizes = inside.load_u64(cell + code::ENTRY);
+    let (registers, parameters) = (sizes as u32 & 0xffff, u32::from(inside.load_u16(cell + code::PARAMETERS)));
     let fp = vm.fp + u32::from(window) * 8;
     let refused = if matches!(entry, Entry::Construct) { function_flag::DERIVED } else { NOT_PLAIN };
     if inside.load_u32(cell + 4) & refused != 0 || fp + registers.max(count + 5) * 8 > vm.stack_limit || vm.depth >= vm.max_depth {
         return None;
     }
-    let target = inside.load_u32(cell + code::PC);
-    let inner = mem.window(fp);
+    let word = u32::from(to) << 8 | u32::from(window) << 16 | count << 24;
+    let inner = push(vm, fp, entry, word, next);
     for i in count..parameters {
         inner.set((5 + i) as u8, Value::UNDEFINED.0);
     }
-    inner.set(frame::LINK, u64::from(next) | u64::from(window) << 32 | u64::from(to) << 48);
-    inner.set(frame::INFO, u64::from(count) | (entry as u64) << 32);
-    vm.fp = fp;
-    vm.depth += 1;
-    Some((inner, inside, target))
+    Some((inner, inside, (sizes >> 32) as u32))
 }
 
 /// Calls what is no function with a frame that fits.

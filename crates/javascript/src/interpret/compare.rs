@@ -1,6 +1,7 @@
 //! Comparisons, and jumps on them.
 
-use super::{Flow, a, b, c, imm16, op, slow, step, width};
+use super::{Flow, a, b, c, imm16, op, rest, slow, step, width};
+use crate::bytecode::Op;
 use crate::heap::Result;
 use crate::library::Helper;
 use crate::value::Value;
@@ -31,21 +32,22 @@ fn quick_truth(x: Value) -> Option<bool> {
 }
 
 op!(JumpTrue(vm, regs, code, pc, state, word) {
-    let x = Value(regs.get(a(word)));
-    let truth = match quick_truth(x) {
-        Some(truth) => truth,
-        None => vm.truth(x),
-    };
-    branch!(truth, vm, regs, code, pc, state)
+    match quick_truth(Value(regs.get(a(word)))) {
+        Some(truth) => branch!(truth, vm, regs, code, pc, state),
+        None => jump_truth(vm, regs, code, state, word),
+    }
 });
 
 op!(JumpFalse(vm, regs, code, pc, state, word) {
-    let x = Value(regs.get(a(word)));
-    let truth = match quick_truth(x) {
-        Some(truth) => truth,
-        None => vm.truth(x),
-    };
-    branch!(!truth, vm, regs, code, pc, state)
+    match quick_truth(Value(regs.get(a(word)))) {
+        Some(truth) => branch!(!truth, vm, regs, code, pc, state),
+        None => jump_truth(vm, regs, code, state, word),
+    }
+});
+
+rest!(jump_truth(vm, regs, code, pc, state, word) {
+    let truth = vm.truth(Value(regs.get(a(word))));
+    branch!(truth == (word as u8 == Op::JumpTrue as u8), vm, regs, code, pc, state)
 });
 
 op!(JumpNullish(vm, regs, code, pc, state, word) { branch!(Value(regs.get(a(word))).is_nullish(), vm, regs, code, pc, state) });
@@ -54,11 +56,17 @@ op!(JumpUndefined(vm, regs, code, pc, state, word) { branch!(Value(regs.get(a(wo
 op!(JumpNotUndefined(vm, regs, code, pc, state, word) { branch!(!Value(regs.get(a(word))).is_undefined(), vm, regs, code, pc, state) });
 
 op!(Not(vm, regs, code, pc, state, word) {
-    let x = Value(regs.get(b(word)));
-    let truth = match quick_truth(x) {
-        Some(truth) => truth,
-        None => vm.truth(x),
-    };
+    match quick_truth(Value(regs.get(b(word)))) {
+        Some(truth) => {
+            regs.set(a(word), Value::boolean(!truth).0);
+            step(vm, regs, code, state, 4)
+        }
+        None => not_other(vm, regs, code, state, word),
+    }
+});
+
+rest!(not_other(vm, regs, code, pc, state, word) {
+    let truth = vm.truth(Value(regs.get(b(word))));
     regs.set(a(word), Value::boolean(!truth).0);
     step(vm, regs, code, state, 4)
 });

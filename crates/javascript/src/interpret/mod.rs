@@ -144,6 +144,25 @@ macro_rules! op {
     };
 }
 
+/// Declares what is left of an instruction when its commonest case is dealt with: a function of its own that is jumped to, so that the
+/// commonest case needs only the machine's registers that a function may use without saving them.
+macro_rules! rest {
+    ($name:ident($vm:ident, $regs:ident, $code:ident, $pc:ident, $state:ident, $word:ident) $body:block) => {
+        #[inline(never)]
+        #[allow(unused_variables)]
+        fn $name<'a>(
+            $vm: &mut crate::vm::Vm<'a>,
+            $regs: ::memory::Registers<'a>,
+            $code: ::memory::Region<'a>,
+            $state: u64,
+            $word: u32,
+        ) -> Flow<'a> {
+            let $pc = $state as u32;
+            $body
+        }
+    };
+}
+
 /// Declares an instruction that has no fast path: `slow_op!(Name(vm, word) { .. Ok(()) })`.
 macro_rules! slow_op {
     ($name:ident($vm:ident, $word:ident) $body:block) => {
@@ -157,6 +176,7 @@ macro_rules! slow_op {
 }
 
 pub(super) use op;
+pub(super) use rest;
 #[allow(unused_imports)]
 pub(super) use slow_op;
 

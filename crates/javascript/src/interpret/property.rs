@@ -7,7 +7,7 @@
 
 use memory::{Region, Registers};
 
-use super::{Flow, Place, a, b, c, native_work, op, slow, slow_op, step};
+use super::{Flow, Place, a, b, c, native_work, op, rest, slow, slow_op, step};
 use crate::heap::memory::SHARED;
 use crate::heap::object::Own;
 use crate::heap::shape::attribute;
@@ -55,7 +55,27 @@ fn cached<'a>(vm: &Vm<'a>, code: memory::Region<'a>, pc: u32, base: Value) -> Op
     (code.load_u32(pc + 16) == vm.heap.epoch).then(|| mem.load_u64(address))
 }
 
+/// The value of an own property that lies in the object itself, if the cache of the instruction knows it.
+#[inline(always)]
+fn cached_inside<'a>(vm: &Vm<'a>, code: Region<'a>, pc: u32, base: Value) -> Option<u64> {
+    if !base.is_object_cell() {
+        return None;
+    }
+    let mem = vm.heap.mem;
+    let place = code.load_u32(pc + 4) >> 16;
+    let known = code.load_u64(pc + 8) == u64::from(mem.own_u32(base.payload() + 4));
+    (known && place < 0x8000).then(|| mem.own_u64(base.payload() + place * 8))
+}
+
 op!(GetField(vm, regs, code, pc, state, word) {
+    if let Some(value) = cached_inside(vm, code, pc, Value(regs.get(b(word)))) {
+        regs.set(a(word), value);
+        return step(vm, regs, code, state, 20);
+    }
+    field_cached(vm, regs, code, state, word)
+});
+
+rest!(field_cached(vm, regs, code, pc, state, word) {
     if let Some(value) = cached(vm, code, pc, Value(regs.get(b(word)))) {
         regs.set(a(word), value);
         return step(vm, regs, code, state, 20);
@@ -104,27 +124,43 @@ fn library_cached(vm: &Vm<'_>, pc: u32, base: Value) -> Value {
 
 op!(GetLength(vm, regs, code, pc, state, word) {
     let base = Value(regs.get(b(word)));
-    if base.is_object_cell() {
-        let mem = vm.heap.mem;
-        if mem.own_u8(base.payload()) == Kind::Array as u8 {
-            let length = mem.own_u32(base.payload() + 16);
-            if length <= i32::MAX as u32 {
-                regs.set(a(word), Value::int(length as i32).0);
-                return step(vm, regs, code, state, 20);
-            }
+    let mem = vm.heap.mem;
+    if base.is_object_cell() && mem.own_u8(base.payload()) == Kind::Array as u8 {
+        let length = mem.own_u32(base.payload() + 16);
+        if length <= i32::MAX as u32 {
+            regs.set(a(word), Value::int(length as i32).0);
+            return step(vm, regs, code, state, 20);
         }
-    } else if base.is_string() {
+    }
+    length_other(vm, regs, code, state, word)
+});
+
+rest!(length_other(vm, regs, code, pc, state, word) {
+    let base = Value(regs.get(b(word)));
+    if base.is_string() {
         regs.set(a(word), Value::int(vm.heap.string_length(base.payload()) as i32).0);
         return step(vm, regs, code, state, 20);
     }
-    if let Some(value) = cached(vm, code, pc, base) {
-        regs.set(a(word), value);
-        return step(vm, regs, code, state, 20);
-    }
-    field_other(vm, regs, code, state, word)
+    field_cached(vm, regs, code, state, word)
 });
 
 op!(GetMethod(vm, regs, code, pc, state, word) {
+    let base = Value(regs.get(b(word)));
+    let mem = vm.heap.mem;
+    if base.is_object_cell() {
+        // Most methods lie in a prototype.
+        let known = code.load_u64(pc + 8);
+        let address = (known >> 32) as u32;
+        if known as u32 == mem.own_u32(base.payload() + 4) && address as i32 > LENGTH as i32 && code.load_u32(pc + 16) == vm.heap.epoch {
+            regs.set(a(word).wrapping_add(2), mem.own_u64(address));
+            regs.set(a(word).wrapping_add(4), base.0);
+            return step(vm, regs, code, state, 20);
+        }
+    }
+    method_cached(vm, regs, code, state, word)
+});
+
+rest!(method_cached(vm, regs, code, pc, state, word) {
     let base = Value(regs.get(b(word)));
     if let Some(value) = cached(vm, code, pc, base) {
         regs.set(a(word).wrapping_add(2), value);
@@ -148,6 +184,21 @@ op!(GetMethod(vm, regs, code, pc, state, word) {
 });
 
 op!(SetField(vm, regs, code, pc, state, word) {
+    let base = Value(regs.get(a(word)));
+    let mem = vm.heap.mem;
+    if base.is_object_cell() {
+        let object = base.payload();
+        let place = code.load_u32(pc + 4) >> 16;
+        // Shape and what becomes of it at once: a property that is there already changes no shape.
+        if code.load_u64(pc + 8) == u64::from(mem.own_u32(object + 4)) && place < 0x8000 {
+            mem.set_own_u64(object + place * 8, regs.get(b(word)));
+            return step(vm, regs, code, state, 20);
+        }
+    }
+    set_field_cached(vm, regs, code, state, word)
+});
+
+rest!(set_field_cached(vm, regs, code, pc, state, word) {
     let base = Value(regs.get(a(word)));
     if base.is_object_cell() {
         let mem = vm.heap.mem;
