@@ -505,15 +505,6 @@ fn parent_of(name: &str) -> Option<&'static str> {
 impl<'a> Vm<'a> {
     /// Runs a self-hosted source.
     fn run_library(&mut self, name: &str, source: &str) -> std::result::Result<Exit, String> {
-        struct Free;
-        impl crate::syntax::Budget for Free {
-            fn charge(&mut self, _units: u64) -> bool {
-                true
-            }
-            fn hold(&mut self, _bytes: usize) -> bool {
-                true
-            }
-        }
         let source = &expand(source);
         let (mut parser, mut unit) = (crate::syntax::Parser::new(), crate::bytecode::Unit::default());
         let compiled = {
@@ -525,7 +516,7 @@ impl<'a> Vm<'a> {
             };
             let options = crate::syntax::Options { strict: true, library: true, ..Default::default() };
             let request = crate::compile::Request { goal: crate::syntax::Goal::Script, options, scope: None, intrinsic: Some(&intrinsic) };
-            crate::compile::compile(&mut parser, source.as_bytes(), &request, &mut unit, &mut Free)
+            crate::compile::compile(&mut parser, source.as_bytes(), &request, &mut unit, &mut crate::syntax::Unlimited)
         };
         let result = match compiled {
             Ok(()) => {

@@ -13,7 +13,11 @@ const CROWDED: Reg = 200;
 
 /// The instruction of a binary operator, in the order of [`BinaryOp`].
 pub(super) fn binary_op(small: u16) -> Op {
-    match BinaryOp::from_small(small) {
+    operator_op(BinaryOp::from_small(small))
+}
+
+pub(super) fn operator_op(operator: BinaryOp) -> Op {
+    match operator {
         BinaryOp::Add => Op::Add,
         BinaryOp::Sub => Op::Subtract,
         BinaryOp::Mul => Op::Multiply,
@@ -40,7 +44,7 @@ pub(super) fn binary_op(small: u16) -> Op {
 }
 
 /// The form of an operator that takes a small constant on its right.
-fn int_form(op: Op) -> Option<Op> {
+pub(super) fn int_form(op: Op) -> Option<Op> {
     Some(match op {
         Op::Add => Op::AddInt,
         Op::Subtract => Op::SubtractInt,
@@ -599,13 +603,8 @@ impl Compiler<'_> {
                     // Straight into the window.
                     let window = self.window(0)?;
                     self.expr_here(leaf, window + u32::from(frame::CALLEE))?;
-                    self.op1(Op::LoadUndefined, window + u32::from(frame::THIS));
                     self.spine.pop();
-                    if parent.flags & flag::DIRECT_EVAL != 0 {
-                        self.direct_eval(parent, window, accumulator)?;
-                    } else {
-                        self.finish_call(parent, window, accumulator)?;
-                    }
+                    self.finish_plain_call(parent, window, accumulator)?;
                     return Ok(accumulator);
                 }
                 if let Some(register) = self.readable_local(leaf) {

@@ -16,6 +16,7 @@ mod function;
 mod names;
 mod own;
 mod pattern;
+mod short;
 mod statement;
 
 use std::cell::Cell;
@@ -51,6 +52,14 @@ pub struct Request<'a> {
     pub intrinsic: Option<&'a Intrinsics<'a>>,
 }
 
+impl Request<'_> {
+    /// A script, read as scripts are unless somebody asks for something else.
+    fn is_plain_script(&self) -> bool {
+        let Options { typescript, strict, library, .. } = self.options;
+        self.goal == Goal::Script && !typescript && !strict && !library && self.scope.is_none()
+    }
+}
+
 /// Reads `source` and compiles it into `unit`, which is emptied first.
 ///
 /// Fuel: what reading costs, and one unit per word of bytecode. The caller gives back
@@ -60,6 +69,20 @@ pub struct Request<'a> {
 /// What [`Parser::parse`] reports, and early errors that only the place of an eval shows.
 pub fn compile(parser: &mut Parser, source: &[u8], request: &Request<'_>, unit: &mut Unit, budget: &mut dyn Budget) -> Result<(), Fault> {
     unit.clear();
+    if source.len() <= short::LONGEST && request.is_plain_script() {
+        if let Some(units) = short::script(source, unit)
+            && budget.affords(units, short::MEMORY)
+        {
+            budget.charge(units);
+            return Ok(());
+        }
+        unit.clear();
+    }
+    through_tree(parser, source, request, unit, budget)
+}
+
+/// The general way.
+fn through_tree(parser: &mut Parser, source: &[u8], request: &Request<'_>, unit: &mut Unit, budget: &mut dyn Budget) -> Result<(), Fault> {
     parser.parse(source, request.goal, &request.options, budget)?;
     let mut room = ROOM.take().unwrap_or_default();
     let result = Compiler::new(parser.tree(), request, unit, budget, &mut room).run().map_err(|fault| *fault);

@@ -34,6 +34,10 @@ impl Budget for Purse {
             None => false,
         }
     }
+
+    fn affords(&self, units: u64, bytes: usize) -> bool {
+        i64::try_from(units).is_ok_and(|units| units <= self.fuel.saturating_sub(self.used)) && bytes as u64 <= self.bytes
+    }
 }
 
 impl<'a> Vm<'a> {

@@ -11,6 +11,8 @@ pub trait Budget {
     /// Asks for `bytes` of working memory; `false` ends the parse as out of memory.
     /// What was granted is given back by the owner of the parse, who asks [`super::Tree::held`].
     fn hold(&mut self, bytes: usize) -> bool;
+    /// Would both be granted? Asks only.
+    fn affords(&self, units: u64, bytes: usize) -> bool;
 }
 
 /// A budget without limits, for tools and tests.
@@ -22,6 +24,9 @@ impl Budget for Unlimited {
         true
     }
     fn hold(&mut self, _bytes: usize) -> bool {
+        true
+    }
+    fn affords(&self, _units: u64, _bytes: usize) -> bool {
         true
     }
 }

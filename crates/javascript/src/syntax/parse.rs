@@ -171,11 +171,11 @@ impl Cover {
 pub(crate) const PATIENCE: u32 = 256;
 
 impl Parse<'_> {
-    /// Pays for the tokens read since the last payment and for long probing of the atom table.
+    /// Pays for the tokens read since the last payment and for long probing of the atom table; a few steps are in a token's price.
     #[cold]
     #[inline(never)]
     pub(crate) fn pay(&mut self) -> R<()> {
-        let units = u64::from(PATIENCE - self.patience) + u64::from(self.probes / 4);
+        let units = u64::from(PATIENCE - self.patience) + u64::from(self.probes.saturating_sub(PATIENCE) / 4);
         self.patience = PATIENCE;
         self.probes = 0;
         self.gauge.charge(units)
