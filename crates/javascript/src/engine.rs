@@ -16,7 +16,7 @@ use crate::library::Helper;
 use crate::options::Options;
 use crate::session::{End, Session};
 use crate::syntax::{self, Goal};
-use crate::transfer::{NO_ROOM, copy_out, guest_error, host_function, host_object, take_in};
+use crate::transfer::{NO_ROOM, Room, copy_out, guest_error, host_function, host_object, take_in};
 use crate::value::Value;
 use crate::vm::{Realm, Vm, Zone};
 
@@ -159,7 +159,7 @@ impl JavaScript {
     /// Takes a value out, after a collection if reading it needs room; `Err` if there is still none.
     fn take_out(&mut self, value: Value) -> Result<Option<Argument>, ()> {
         self.session.with(|vm| {
-            let copy = |vm: &mut Vm<'_>| copy_out(vm, value, 0, &mut (1 << 20));
+            let copy = |vm: &mut Vm<'_>| copy_out(vm, value, 0, &mut Room::of_results(vm));
             let mut out = copy(vm);
             if out.as_ref().is_err_and(|what| what == NO_ROOM) {
                 // Safe in the guest meanwhile.
@@ -208,8 +208,8 @@ impl JavaScript {
         match end {
             End::Value(value) => {
                 self.value = self.session.with(|vm| {
-                    let mut nodes = 1 << 20;
-                    copy_out(vm, value, 0, &mut nodes).ok()
+                    let mut room = Room::of_results(vm);
+                    copy_out(vm, value, 0, &mut room).ok()
                 });
                 Event::Stop(Stop::Finished(0))
             }
@@ -441,8 +441,8 @@ impl Engine for JavaScript {
     fn global(&mut self, name: &str) -> Result<Option<Argument>, Error> {
         Ok(self.session.with(|vm| {
             let value = global(vm, name)?;
-            let mut nodes = 1 << 20;
-            Some(copy_out(vm, value, 0, &mut nodes).unwrap_or_default())
+            let mut room = Room::of_results(vm);
+            Some(copy_out(vm, value, 0, &mut room).unwrap_or_default())
         }))
     }
 

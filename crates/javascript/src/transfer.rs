@@ -273,10 +273,11 @@ impl Vm<'_> {
 
     /// A value for the host; a TypeError for what cannot cross.
     fn transfer(&mut self, value: Value) -> Guest<Argument> {
-        let mut nodes = 1 << 16;
-        match copy_out(self, value, 0, &mut nodes) {
+        const NODES: u32 = 1 << 16;
+        let mut room = Room { nodes: NODES, bytes: self.heap.cap as usize };
+        match copy_out(self, value, 0, &mut room) {
             Ok(argument) => {
-                self.charge(((1 << 16) - nodes) as u64)?;
+                self.charge(u64::from(NODES - room.nodes))?;
                 Ok(argument)
             }
             Err(class) => self.type_error(&format!("cannot pass {class} through the hatch")),
@@ -287,9 +288,38 @@ impl Vm<'_> {
 /// What cannot cross because the guest's memory is full.
 pub(crate) const NO_ROOM: &str = "a value that there is no room to read";
 
+/// How much of a value may still be copied out. What the guest has once may be met many times.
+pub(crate) struct Room {
+    nodes: u32,
+    /// On the host.
+    bytes: usize,
+}
+
+impl Room {
+    /// For what a run or a question hands out.
+    pub(crate) fn of_results(vm: &Vm<'_>) -> Self {
+        Self { nodes: 1 << 20, bytes: vm.heap.cap as usize * RESULTS }
+    }
+
+    fn take(&mut self, bytes: usize) -> Result<(), &'static str> {
+        self.bytes = self.bytes.checked_sub(bytes).ok_or(TOO_LARGE)?;
+        Ok(())
+    }
+
+    fn node(&mut self) -> Result<(), &'static str> {
+        self.nodes = self.nodes.checked_sub(1).ok_or(TOO_LARGE)?;
+        self.take(size_of::<Argument>())
+    }
+}
+
+/// A result takes at most so many times the cell's memory on the host: numbers are larger there.
+const RESULTS: usize = 4;
+
+const TOO_LARGE: &str = "a value of this size";
+
 /// Copies a value out: plain data by copy, functions as handles; the class of what is neither.
-pub(crate) fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, nodes: &mut u32) -> Result<Argument, String> {
-    *nodes = nodes.checked_sub(1).ok_or("a value of this size")?;
+pub(crate) fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, room: &mut Room) -> Result<Argument, String> {
+    room.node()?;
     if depth > 60 {
         return Err("a value nested this deeply".into());
     }
@@ -304,6 +334,7 @@ pub(crate) fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, nodes: &mut u3
         return Ok(Argument::Value(if safe { cell::Value::integer(n as i64) } else { cell::Value::Float(n) }));
     }
     if value.is_string() {
+        room.take(vm.heap.string_length(value.payload()) as usize)?;
         let units = vm.heap.units(value.payload()).map_err(|_| NO_ROOM)?;
         return String::from_utf16(&units)
             .map(|text| Argument::Value(cell::Value::Text(text)))
@@ -340,7 +371,7 @@ pub(crate) fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, nodes: &mut u3
                     Own::Data { address, .. } => vm.heap.value(address),
                     _ => Value::HOLE,
                 };
-                items.push(copy_out(vm, item, depth + 1, nodes)?);
+                items.push(copy_out(vm, item, depth + 1, room)?);
             }
             if whole(&items) {
                 let values =
@@ -350,7 +381,7 @@ pub(crate) fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, nodes: &mut u3
             Ok(Argument::List(items))
         }
         Kind::Object => {
-            let mut keys: Vec<Key> = vm.heap.index_keys(object).into_iter().map(Key::Index).collect();
+            let mut keys: Vec<Key> = vm.heap.index_keys(object).map_err(|_| NO_ROOM.to_owned())?.into_iter().map(Key::Index).collect();
             keys.extend(
                 vm.heap
                     .name_keys(object)
@@ -367,8 +398,10 @@ pub(crate) fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, nodes: &mut u3
                 }
                 let Own::Data { address, .. } = vm.heap.own(object, key) else { continue };
                 let item = vm.heap.value(address);
-                names.push(vm.key_text(key).map_err(|_| NO_ROOM)?);
-                items.push(copy_out(vm, item, depth + 1, nodes)?);
+                let name = vm.key_text(key).map_err(|_| NO_ROOM)?;
+                room.take(name.len() + size_of::<String>())?;
+                names.push(name);
+                items.push(copy_out(vm, item, depth + 1, room)?);
             }
             if whole(&items) {
                 let map: IndexMap<String, cell::Value> = names
@@ -382,6 +415,7 @@ pub(crate) fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, nodes: &mut u3
         }
         Kind::TypedArray | Kind::ArrayBuffer => {
             let bytes = crate::library::typed::bytes_of(vm, value).ok_or("a detached buffer")?;
+            room.take(bytes.len())?;
             Ok(Argument::Value(cell::Value::Bytes(bytes)))
         }
         Kind::Error => Ok(Argument::Value(cell::Value::Text(vm.describe_error(value)))),

@@ -101,10 +101,13 @@ pub(crate) enum Fault {
 
 /// Register numbers of code cells, by byte offset (see `install`).
 pub(crate) mod code {
-    pub(crate) const PC: u32 = 8;
-    pub(crate) const WORDS: u32 = 12;
-    pub(crate) const REGISTERS: u32 = 16;
-    pub(crate) const PARAMETERS: u32 = 18;
+    /// What most calls need, in one word of 64 bits: the three that follow.
+    pub(crate) const ENTRY: u32 = 8;
+    pub(crate) const REGISTERS: u32 = 8;
+    /// Arguments with which a plain call just enters; more than any call has if it never does.
+    pub(crate) const ENOUGH: u32 = 10;
+    pub(crate) const PC: u32 = 12;
+    pub(crate) const WORDS: u32 = 16;
     pub(crate) const LENGTH: u32 = 20;
     pub(crate) const THIS_PROPERTIES: u32 = 22;
     /// Of a library function: number of its shortcut, 0 if it has none.
@@ -122,6 +125,7 @@ pub(crate) mod code {
     /// Shape of the functions whose `prototype` the two above are about, and where those keep it (see `Heap::slot_code`).
     pub(crate) const NEW_OWN_SHAPE: u32 = 64;
     pub(crate) const NEW_PLACE: u32 = 68;
+    pub(crate) const PARAMETERS: u32 = 72;
     pub(crate) const BYTES: u32 = 80;
 }
 
@@ -412,6 +416,16 @@ impl<'a> Vm<'a> {
             return Err(Signal::Stop(Pause::Fuel));
         }
         self.fuel -= units;
+        Ok(())
+    }
+
+    /// Pays for work that loops have noted, if it is much.
+    #[inline]
+    pub(crate) fn pay_debt(&mut self) -> Result<()> {
+        if self.heap.debt > 4096 {
+            let debt = std::mem::take(&mut self.heap.debt);
+            return self.charge(debt);
+        }
         Ok(())
     }
 

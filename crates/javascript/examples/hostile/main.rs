@@ -2,7 +2,8 @@
 //!
 //! Even seeds are source: made from the grammar, or taken from the `.js` files of the folder (a checkout of test262, say) and
 //! damaged. Odd seeds are snapshots of such programs, stopped anywhere, with bytes changed. Ends with the first seed that
-//! breaks a promise. `hostile 0 SEED [FOLDER]` runs one seed and shows its text.
+//! breaks a promise. `hostile 0 SEED [FOLDER]` runs one seed and shows its text. With `SEEDS` in the environment each seed is written to
+//! standard error before it is run: the last one is the one that takes too long, or too much.
 
 mod check;
 mod generator;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
     if let Some(folder) = arguments.next() {
         walk(Path::new(&folder), &mut files);
     }
+    let tells = std::env::var_os("SEEDS").is_some();
     std::panic::set_hook(Box::new(|_| {}));
     let started = Instant::now();
     let (mut source, mut snapshot) = (check::Ends::default(), check::Ends::default());
@@ -55,6 +57,9 @@ fn main() -> ExitCode {
             println!("{}", String::from_utf8_lossy(&text));
         }
         let one = Instant::now();
+        if std::env::var_os("SEEDS").is_some() {
+            eprintln!("{seed}");
+        }
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             if seed.is_multiple_of(2) {
                 let memory = u64::from([96u32, 256, 1024, 4096][random.below(4) as usize]) << 10;

@@ -38,6 +38,9 @@ struct Marker<'h, 'a> {
     clear: bool,
 }
 
+/// What stands in a table where a cell was that has died. No cell lies there.
+pub(super) const GONE: u32 = 1;
+
 /// How often weak maps are walked for values that a key keeps alive; then the rest is kept until another collection.
 const ROUNDS: u32 = 8;
 
@@ -331,9 +334,7 @@ impl<'a> Heap<'a> {
         marker.drain();
         marker.settle();
         let Marker { bits, stack, marked, .. } = marker;
-        let shapes = self.transition_count;
-        self.purge_tables(&bits);
-        if self.transition_count != shapes {
+        if self.purge_tables(&bits) {
             self.forget_shapes(&bits);
         }
         self.sweep(&bits, first);
@@ -342,29 +343,61 @@ impl<'a> Heap<'a> {
         SCRATCH.with_borrow_mut(|scratch| *scratch = Scratch { bits, stack });
     }
 
-    /// Drops dead names and dead shapes from their tables, which do not keep them alive.
-    fn purge_tables(&mut self, bits: &[u64]) {
-        let keep = |heap: &Self, table: u32| -> Vec<u32> {
-            let count = heap.high(table).min(heap.top) / 4;
-            (0..count).map(|i| heap.mem.load_u32(table + 8 + i * 4)).filter(|&cell| cell != 0 && Self::is_marked(bits, cell)).collect()
-        };
+    /// Drops dead names and dead shapes from their tables, which do not keep them alive. Have shapes died?
+    fn purge_tables(&mut self, bits: &[u64]) -> bool {
         if self.atoms != 0 {
-            let live = keep(self, self.atoms);
-            self.mem.fill(self.atoms + 8, self.high(self.atoms).div_ceil(8), 0);
-            self.atom_count = 0;
-            for atom in live {
-                let hash = self.mem.load_u32(atom + 8);
-                self.insert_atom(atom, hash);
-            }
+            (self.atom_count, _) = self.purge_table(self.atoms, bits, |heap, atom| heap.mem.load_u32(atom + 8));
         }
+        let mut died = false;
         if self.transitions != 0 {
-            let live = keep(self, self.transitions);
-            self.mem.fill(self.transitions + 8, self.high(self.transitions).div_ceil(8), 0);
-            self.transition_count = 0;
-            for shape in live {
-                self.insert_transition(shape);
+            (self.transition_count, died) = self.purge_table(self.transitions, bits, Self::hash_of_shape);
+        }
+        died
+    }
+
+    /// Takes the dead out of a table of cells and puts the others where they are found at once; how many places are taken then, and
+    /// whether any were dead. Where many collide, on purpose or because the heap is corrupted, that would take long: the dead leave a mark instead.
+    fn purge_table(&mut self, table: u32, bits: &[u64], hash: impl Fn(&Self, u32) -> u32) -> (u32, bool) {
+        let capacity = self.high(table).min(self.top) / 4;
+        if !capacity.is_power_of_two() {
+            self.mem.fill(table + 8, self.high(table).div_ceil(8), 0);
+            return (0, true);
+        }
+        let place = |i: u32| table + 8 + i * 4;
+        let lives = |cell: u32| cell > GONE && Self::is_marked(bits, cell);
+        let mut places = vec![0u32; capacity as usize];
+        let mut patience = u64::from(capacity) * 64 + 1024;
+        let (mut count, mut died) = (0, false);
+        for i in 0..capacity {
+            let cell = self.mem.load_u32(place(i));
+            if !lives(cell) {
+                died |= cell > GONE;
+                continue;
+            }
+            let mut at = hash(self, cell) & (capacity - 1);
+            while places[at as usize] != 0 && patience > 0 {
+                at = (at + 1) & (capacity - 1);
+                patience -= 1;
+            }
+            if patience == 0 {
+                break;
+            }
+            places[at as usize] = cell;
+            count += 1;
+        }
+        if patience > 0 {
+            (0..capacity).zip(places).for_each(|(i, cell)| self.mem.store_u32(place(i), cell));
+            return (count, died);
+        }
+        let mut taken = 0;
+        for i in 0..capacity {
+            let cell = self.mem.load_u32(place(i));
+            taken += u32::from(cell != 0);
+            if cell != 0 && !lives(cell) {
+                self.mem.store_u32(place(i), GONE);
             }
         }
+        (taken, true)
     }
 
     /// Empties the inline caches that know a dead shape: another one may come to lie in its place.

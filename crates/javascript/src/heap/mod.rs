@@ -500,6 +500,17 @@ impl<'a> Heap<'a> {
         u32::try_from((bytes + 15) & !15).unwrap_or(SHARED)
     }
 
+    /// May a native hold this many bytes on the host for a while? They count against the cap like guest memory, save for a quarter of
+    /// the cap that is always granted; so the process never grows by much more than the cap.
+    #[inline]
+    pub(crate) fn scratch(&self, bytes: usize) -> Result<()> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX - 1).min(u32::MAX - 1);
+        if bytes <= self.cap / 4 || u64::from(self.used()) + u64::from(bytes) <= u64::from(self.cap) {
+            return Ok(());
+        }
+        Err(Signal::Collect(bytes))
+    }
+
     /// As many things of `bytes` as guest memory could hold: what a corrupted length is cut to before the host makes room for that many.
     #[inline]
     pub(crate) fn most(&self, bytes: u32) -> u32 {

@@ -577,23 +577,25 @@ impl<'a> Heap<'a> {
     }
 
     /// Own integer keys in ascending order.
-    pub(crate) fn index_keys(&mut self, object: u32) -> Vec<u32> {
+    pub(crate) fn index_keys(&mut self, object: u32) -> Result<Vec<u32>> {
         let mut keys = Vec::new();
         if self.is(object, Kind::Wrapper) && self.value(object + 16).is_string() {
-            keys.extend(0..self.string_length(self.value(object + 16).payload()));
+            let length = self.string_length(self.value(object + 16).payload());
+            self.scratch(length as usize * 4)?;
+            keys.extend(0..length);
         }
         let elements = self.elements(object);
         if elements == 0 {
-            return keys;
+            return Ok(keys);
         }
         if self.is(elements, Kind::Sparse) {
             keys.extend((0..self.sparse_count(elements)).map(|i| self.mem.load_u32(elements + 16 + i * 16)));
         } else {
-            let capacity = self.high(elements);
+            let capacity = self.high(elements).min(self.most(8));
             self.debt += u64::from(capacity / 16);
             keys.extend((0..capacity).filter(|&i| !self.value(elements + 8 + i * 8).is_hole()));
         }
-        keys
+        Ok(keys)
     }
 
     /// Own named keys in order, strings then symbols; private names left out. With attributes.

@@ -10,8 +10,9 @@
 //! (key u32, slot << 8 | attributes u32); 2E index words (entry + 1). The table of a tree shape is handed on
 //! to the child that extends it: entries from a shape's own count on are not its own.
 
+use super::collect::GONE;
 use super::memory::SHARED;
-use super::{Heap, Kind, Result};
+use super::{Heap, Kind, Pause, Result, Signal};
 
 /// Flag of a shape: belongs to one object.
 pub(crate) const DICTIONARY: u8 = 1;
@@ -35,6 +36,8 @@ const DICTIONARY_FROM: u32 = 128;
 /// Properties up to which the chain is walked without a table.
 const WALK: u32 = 6;
 
+/// Fuel that moving a table may cost beyond a unit for each of its places.
+const MOST_MOVING: u64 = 1 << 20;
 /// Bytes that no table of the shared image is longer than.
 const LARGEST_SHARED: u32 = 1 << 21;
 
@@ -127,7 +130,7 @@ impl<'a> Heap<'a> {
             if shape == 0 {
                 return None;
             }
-            if self.transition_of(shape) == (parent, key, attributes) {
+            if shape != GONE && self.transition_of(shape) == (parent, key, attributes) {
                 return Some(shape);
             }
             at = (at + 1) & mask;
@@ -135,10 +138,15 @@ impl<'a> Heap<'a> {
         None
     }
 
+    /// Where the search for a shape begins.
+    pub(super) fn hash_of_shape(&self, shape: u32) -> u32 {
+        let (parent, key, attributes) = self.transition_of(shape);
+        Self::transition_hash(parent, key, attributes)
+    }
+
     pub(crate) fn insert_transition(&mut self, shape: u32) {
         let mask = (self.high(self.transitions) / 4).wrapping_sub(1);
-        let (parent, key, attributes) = self.transition_of(shape);
-        let mut at = Self::transition_hash(parent, key, attributes) & mask;
+        let mut at = self.hash_of_shape(shape) & mask;
         for probe in 0..=self.most_probes(mask) {
             self.pay_for_probe(probe);
             let place = self.transitions + 8 + at * 4;
@@ -160,13 +168,21 @@ impl<'a> Heap<'a> {
         let old = self.transitions;
         self.transitions = table;
         self.transition_count = 0;
+        let before = self.debt;
         for i in 0..capacity {
             let shape = self.mem.load_u32(old + 8 + i * 4);
-            if shape != 0 {
+            if shape > GONE {
                 self.insert_transition(shape);
+                self.bear(before, capacity)?;
             }
         }
         Ok(())
+    }
+
+    /// Stops when moving a table of so many places has cost much more than it should: only where the heap is corrupted, or where
+    /// thousands of names were made to collide.
+    pub(super) fn bear(&self, before: u64, places: u32) -> Result<()> {
+        if self.debt - before > MOST_MOVING + u64::from(places) { Err(Signal::Stop(Pause::Internal)) } else { Ok(()) }
     }
 
     /// The empty shape of objects of this kind with this prototype and inline room.

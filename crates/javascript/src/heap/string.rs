@@ -5,6 +5,7 @@
 //! slice: parent u32 (flat), start u32; symbol: hash u32, description u32 (0: none).
 
 use super::atoms;
+use super::collect::GONE;
 use super::memory::SHARED;
 use super::{Heap, Kind, Result, Signal, flag};
 use crate::value::Value;
@@ -17,7 +18,7 @@ const ROPE: u32 = 24;
 const SLICE: u32 = 32;
 
 /// A property key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key {
     /// An array index, 0 ..= 2^32 - 2.
     Index(u32),
@@ -68,25 +69,29 @@ impl<'a> Heap<'a> {
 
     /// A string of UTF-16 units, stored narrow when it can be.
     pub(crate) fn string16(&mut self, units: &[u16]) -> Result<u32> {
-        if units.iter().all(|&u| u < 256) {
-            let bytes: Vec<u8> = units.iter().map(|&u| u as u8).collect();
-            return self.string8(&bytes);
-        }
-        let cell = self.flat_bytes(true, units.len() as u32)?;
-        for (i, &unit) in units.iter().enumerate() {
-            self.mem.store_u16(cell + 16 + i as u32 * 2, unit);
-        }
-        Ok(cell)
+        self.string_of(units.len(), || units.iter().copied())
     }
 
     /// A string of host text.
     pub(crate) fn string(&mut self, text: &str) -> Result<u32> {
-        if text.is_ascii() {
-            self.string8(text.as_bytes())
-        } else {
-            let units: Vec<u16> = text.encode_utf16().collect();
-            self.string16(&units)
+        if text.is_ascii() { self.string8(text.as_bytes()) } else { self.string_of(text.encode_utf16().count(), || text.encode_utf16()) }
+    }
+
+    /// A string of so many units, written where it lies without a copy on the host; narrow when it can be.
+    fn string_of<I: Iterator<Item = u16>>(&mut self, length: usize, units: impl Fn() -> I) -> Result<u32> {
+        let wide = units().any(|unit| unit > 0xff);
+        if let (false, 0 | 1) = (wide, length) {
+            return Ok(units().next().map_or(atoms::EMPTY, |unit| atoms::character(unit as u8)));
         }
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        let cell = self.flat_bytes(wide, length)?;
+        let mem = self.mem;
+        if wide {
+            (0..length).zip(units()).for_each(|(i, unit)| mem.store_u16(cell + 16 + i * 2, unit));
+        } else {
+            (0..length).zip(units()).for_each(|(i, unit)| mem.store_u8(cell + 16 + i, unit as u8));
+        }
+        Ok(cell)
     }
 
     /// A string of WTF-8 bytes.
@@ -230,6 +235,7 @@ impl<'a> Heap<'a> {
     pub(crate) fn units(&mut self, string: u32) -> Result<Vec<u16>> {
         let flat = self.flat(string)?;
         self.debt += u64::from(flat.length / 16);
+        self.scratch(flat.length as usize * 2)?;
         Ok((0..flat.length.min(self.most(1))).map(|i| self.unit(flat, i)).collect())
     }
 
@@ -237,6 +243,7 @@ impl<'a> Heap<'a> {
     pub(crate) fn text(&mut self, string: u32) -> Result<String> {
         let flat = self.flat(string)?;
         self.debt += u64::from(flat.length / 16);
+        self.scratch(flat.length as usize * if flat.wide { 5 } else { 2 })?;
         if flat.wide {
             let units: Vec<u16> = (0..flat.length.min(self.most(1))).map(|i| self.unit(flat, i)).collect();
             Ok(String::from_utf16_lossy(&units))
@@ -255,6 +262,7 @@ impl<'a> Heap<'a> {
         let mut flat = self.flat(string)?;
         self.debt += u64::from(flat.length / 16);
         flat.length = flat.length.min(self.most(1));
+        self.scratch(flat.length as usize * 2)?;
         let mut out = Vec::with_capacity(flat.length as usize);
         if !flat.wide {
             self.mem.read(flat.at, flat.length, &mut out);
@@ -641,7 +649,7 @@ impl<'a> Heap<'a> {
             if atom == 0 {
                 return None;
             }
-            if self.mem.load_u32(atom + 8) == hash {
+            if atom != GONE && self.mem.load_u32(atom + 8) == hash {
                 let other = Flat { at: atom + 16, length: self.high(atom), wide: self.is(atom, Kind::String16) };
                 if self.flats_equal(flat, other) {
                     return Some(atom);
@@ -681,11 +689,13 @@ impl<'a> Heap<'a> {
         let count = self.high(old) / 4;
         self.atoms = table;
         self.atom_count = 0;
+        let before = self.debt;
         for i in 0..count {
             let atom = self.mem.load_u32(old + 8 + i * 4);
-            if atom != 0 {
+            if atom > GONE {
                 let hash = self.mem.load_u32(atom + 8);
                 self.insert_atom(atom, hash);
+                self.bear(before, count)?;
             }
         }
         Ok(())

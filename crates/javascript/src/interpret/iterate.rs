@@ -8,7 +8,7 @@ use crate::bytecode::Op;
 use crate::heap::object::Own;
 use crate::heap::shape::attribute;
 use crate::heap::string::Key;
-use crate::heap::{Kind, Result, atoms};
+use crate::heap::{Kind, Pause, Result, Signal, atoms};
 use crate::library::Helper;
 use crate::value::Value;
 use crate::vm::{Entry, Realm, Vm};
@@ -296,49 +296,45 @@ impl<'a> Vm<'a> {
     /// Enumerable string-named properties along the prototype chain, as an array of names; `None` if script must be asked.
     fn enumerable_names(&mut self, start: u32) -> Result<Option<u32>> {
         let mut names: Vec<Value> = Vec::new();
-        let mut seen: Vec<Key> = Vec::new();
+        // Objects whose own keys, enumerable or not, hide those of the same name further up.
+        let mut nearer: Vec<u32> = Vec::new();
         let mut object = start;
-        let mut inherited = false;
         while object != 0 {
             if matches!(self.heap.kind(object), Kind::Proxy | Kind::TypedArray | Kind::Namespace | Kind::HostObject) {
                 return Ok(None);
             }
             self.materialise(object)?;
-            let indices = self.heap.index_keys(object);
+            let indices = self.heap.index_keys(object)?;
             let list = self.heap.name_keys(object);
-            self.charge((indices.len() + list.len()) as u64 / 4)?;
-            let more = self.heap.proto(object) != 0;
+            let count = indices.len() + list.len();
+            self.charge(1 + count as u64 / 4 + (count * nearer.len()) as u64 / 4)?;
             for index in indices {
-                let enumerable = match self.heap.own(object, Key::Index(index)) {
+                let key = Key::Index(index);
+                let enumerable = match self.heap.own(object, key) {
                     Own::Data { attributes, .. } | Own::Accessor { attributes, .. } | Own::Virtual { attributes, .. } => {
                         attributes & attribute::ENUMERABLE != 0
                     }
                     _ => false,
                 };
-                if inherited && seen.contains(&Key::Index(index)) {
-                    continue;
-                }
-                if enumerable {
+                if enumerable && !nearer.iter().any(|&object| self.heap.own(object, key) != Own::Absent) {
                     names.push(Value::string(self.heap.index_string(index)?));
                 }
-                seen.push(Key::Index(index));
             }
             for (name, attributes) in list {
-                if self.heap.is_symbol_name(name) {
+                if self.heap.is_symbol_name(name) || attributes & attribute::ENUMERABLE == 0 {
                     continue;
                 }
-                let enumerable = attributes & attribute::ENUMERABLE != 0;
-                if inherited && (!enumerable || seen.contains(&Key::Name(name))) {
-                    continue;
-                }
-                if enumerable {
+                if !nearer.iter().any(|&object| self.heap.own(object, Key::Name(name)) != Own::Absent) {
                     names.push(Value::string(name));
                 }
-                if more {
-                    seen.push(Key::Name(name));
-                }
             }
-            inherited = true;
+            self.pay_debt()?;
+            self.heap.scratch(names.len() * 8)?;
+            nearer.push(object);
+            // Only a corrupted heap holds a chain without an end.
+            if nearer.len() as u32 > self.heap.most(16) {
+                return Err(Signal::Stop(Pause::Internal));
+            }
             object = self.heap.proto(object);
         }
         self.array_of(&names).map(Some)

@@ -90,6 +90,7 @@ impl<'a> Vm<'a> {
             if object == 0 {
                 return Ok(None);
             }
+            self.pay_debt()?;
             // Short chains cost what a cache hit costs.
             steps += 1;
             if steps > 64 {

@@ -485,7 +485,7 @@ slow_op!(CopyProperties(vm, word) {
     for value in excluded {
         skip.push(vm.to_key_primitive(value)?);
     }
-    let indices = vm.heap.index_keys(from);
+    let indices = vm.heap.index_keys(from)?;
     vm.charge((indices.len() + names.len()) as u64 / 4)?;
     for key in indices.into_iter().map(Key::Index).chain(names.into_iter().filter(|&(_, attributes)| attributes & attribute::ENUMERABLE != 0).map(|(name, _)| Key::Name(name))) {
         if skip.contains(&key) {
@@ -748,7 +748,7 @@ impl<'a> Vm<'a> {
         self.materialise(object)?;
         let keys: Vec<Key> = self
             .heap
-            .index_keys(object)
+            .index_keys(object)?
             .into_iter()
             .map(Key::Index)
             .chain(self.heap.name_keys(object).into_iter().map(|(n, _)| Key::Name(n)))

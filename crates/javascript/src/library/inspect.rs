@@ -96,7 +96,8 @@ struct Custom {
 }
 
 fn inspect(vm: &mut Vm<'_>, value: Value, options: Options, custom: Custom) -> Result<(String, Vec<Value>)> {
-    let left = LARGEST.min(vm.heap.cap as usize);
+    // Parts of a text are put together more than once.
+    let left = LARGEST.min(vm.heap.cap as usize / 3);
     let mut inspector = Inspector { vm, options, custom, indent: 0, seen: Vec::new(), circular: Vec::new(), current: 0, left };
     let text = inspector.value(value, 0, false)?;
     Ok((text, inspector.custom.asked))
@@ -414,7 +415,7 @@ impl Inspector<'_, '_> {
         }
         let mut keys = Vec::new();
         if !list {
-            keys.extend(self.vm.heap.index_keys(cell).into_iter().map(Key::Index));
+            keys.extend(self.vm.heap.index_keys(cell)?.into_iter().map(Key::Index));
         }
         let names = self.vm.heap.name_keys(cell);
         keys.extend(names.into_iter().filter(|(_, a)| hidden || a & attribute::ENUMERABLE != 0).map(|(name, _)| Key::Name(name)));
@@ -679,7 +680,7 @@ impl Inspector<'_, '_> {
         let most = (length as usize).min(self.options.entries);
         let mut output = Vec::new();
         let mut at = 0u32;
-        let keys = self.vm.heap.index_keys(cell);
+        let keys = self.vm.heap.index_keys(cell)?;
         self.vm.charge(keys.len() as u64 / 16)?;
         for key in keys {
             if output.len() >= most {

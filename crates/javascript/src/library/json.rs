@@ -108,7 +108,7 @@ impl Writer {
         self.work += 1;
         if self.work >= 256 {
             vm.charge(std::mem::take(&mut self.work))?;
-            if self.out.len() as u64 > u64::from(vm.heap.cap) {
+            if self.out.is_full() {
                 return Ok(Written::Unclear);
             }
         }
@@ -223,12 +223,12 @@ pub(super) fn write(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Value>> {
         return Ok(None);
     }
     let gap = vm.heap.flat(gap.payload())?;
-    let mut writer = Writer { out: Builder::default(), gap: (gap.length > 0).then_some(gap), work: 0 };
+    let mut writer = Writer { out: Builder::new(vm), gap: (gap.length > 0).then_some(gap), work: 0 };
     let value = a.get(vm, 2);
     let written = writer.value(vm, value, 0)?;
     vm.charge(writer.work)?;
     match written {
-        Written::Text => writer.out.finish(vm).map(Some),
+        Written::Text => writer.out.finish(vm),
         Written::Nothing | Written::Unclear => Ok(None),
     }
 }
@@ -297,6 +297,19 @@ impl Reader {
         Ok(value)
     }
 
+    /// A string of the text from one place to another.
+    fn part(&self, vm: &mut Vm<'_>, from: u32, to: u32) -> Result<u32> {
+        let length = to.saturating_sub(from);
+        if self.text.wide || length < 2 {
+            vm.heap.scratch(length as usize * 2)?;
+            let units: Vec<u16> = (from..to).map(|i| vm.heap.unit(self.text, i)).collect();
+            return vm.heap.string16(&units);
+        }
+        let cell = vm.heap.flat_bytes(false, length)?;
+        vm.heap.mem.copy(self.text.at.wrapping_add(from), cell + 16, length);
+        Ok(cell)
+    }
+
     fn string(&mut self, vm: &mut Vm<'_>) -> Result<u32> {
         self.at += 1;
         let start = self.at;
@@ -308,13 +321,12 @@ impl Reader {
                     self.at += 1;
                     return match out {
                         Some(units) => vm.heap.string16(&units),
-                        None => {
-                            let units: Vec<u16> = (start..self.at - 1).map(|i| vm.heap.unit(self.text, i)).collect();
-                            vm.heap.string16(&units)
-                        }
+                        None => self.part(vm, start, self.at - 1),
                     };
                 }
                 0x5c => {
+                    let before = out.as_ref().map_or((self.at - start) as usize, Vec::len);
+                    vm.heap.scratch(before * 3)?;
                     let mut units = out.take().unwrap_or_else(|| (start..self.at).map(|i| vm.heap.unit(self.text, i)).collect());
                     self.at += 1;
                     let code = match self.peek(vm) {

@@ -130,29 +130,33 @@ pub(super) const NATIVES: &[Native] = &[
         }
         let form = vm.heap.text(a.get(vm, 1).payload())?;
         let units = vm.heap.units(string.payload())?;
-        // Lone surrogates pass through: normalise the stretches between them.
         let mut out: Vec<u16> = Vec::new();
-        let mut stretch = String::new();
-        let flush = |stretch: &mut String, out: &mut Vec<u16>| {
-            let done = match form.as_str() {
-                "NFC" => icu_normalizer::ComposingNormalizerBorrowed::new_nfc().normalize(stretch).into_owned(),
-                "NFKC" => icu_normalizer::ComposingNormalizerBorrowed::new_nfkc().normalize(stretch).into_owned(),
-                "NFD" => icu_normalizer::DecomposingNormalizerBorrowed::new_nfd().normalize(stretch).into_owned(),
-                _ => icu_normalizer::DecomposingNormalizerBorrowed::new_nfkd().normalize(stretch).into_owned(),
+        // Lone surrogates pass through: normalise the stretches between them.
+        let mut rest = &units[..];
+        while !rest.is_empty() {
+            let lone = stretch(rest);
+            let (whole, other) = rest.split_at(lone);
+            let chars = char::decode_utf16(whole.iter().copied()).map_while(|c| c.ok());
+            let heap = &vm.heap;
+            let held = units.len() * 2;
+            let mut put = |c: char| -> Result<()> {
+                out.extend_from_slice(c.encode_utf16(&mut [0; 2]));
+                if out.len() & 1023 == 0 { heap.scratch(held + out.len() * 4) } else { Ok(()) }
             };
-            out.extend(done.encode_utf16());
-            stretch.clear();
-        };
-        for c in char::decode_utf16(units) {
-            match c {
-                Ok(c) => stretch.push(c),
-                Err(e) => {
-                    flush(&mut stretch, &mut out);
-                    out.push(e.unpaired_surrogate());
-                }
+            match form.as_str() {
+                "NFC" => icu_normalizer::ComposingNormalizerBorrowed::new_nfc().normalize_iter(chars).try_for_each(&mut put)?,
+                "NFKC" => icu_normalizer::ComposingNormalizerBorrowed::new_nfkc().normalize_iter(chars).try_for_each(&mut put)?,
+                "NFD" => icu_normalizer::DecomposingNormalizerBorrowed::new_nfd().normalize_iter(chars).try_for_each(&mut put)?,
+                _ => icu_normalizer::DecomposingNormalizerBorrowed::new_nfkd().normalize_iter(chars).try_for_each(&mut put)?,
             }
+            rest = match other.split_first() {
+                Some((&unit, after)) => {
+                    out.push(unit);
+                    after
+                }
+                None => other,
+            };
         }
-        flush(&mut stretch, &mut out);
         vm.heap.string16(&out).map(Value::string)
     }),
     leaf("wellKnownSymbols", |vm, a| {
@@ -164,6 +168,18 @@ pub(super) const NATIVES: &[Native] = &[
         Ok(Value::UNDEFINED)
     }),
 ];
+
+/// Units before the first lone surrogate.
+fn stretch(units: &[u16]) -> usize {
+    let mut at = 0;
+    for c in char::decode_utf16(units.iter().copied()) {
+        match c {
+            Ok(c) => at += c.len_utf16(),
+            Err(_) => break,
+        }
+    }
+    at
+}
 
 fn radix_text(n: f64, radix: u32) -> String {
     let negative = n < 0.0;
@@ -324,7 +340,13 @@ fn uri(vm: &mut Vm<'_>, a: super::Arguments) -> Result<Value> {
         Some((digit(at)? << 4 | digit(at + 1)?) as u8)
     };
     let mut i = 0;
+    let mut checked = 0;
     while i < units.len() {
+        if out.len() >= checked {
+            // The result, of bytes mostly, beside what it is made of.
+            vm.heap.scratch(units.len() * 2 + out.len() * 3)?;
+            checked = out.len() + 1024;
+        }
         let unit = units[i];
         let ascii = char::from_u32(u32::from(unit)).filter(char::is_ascii);
         match mode {

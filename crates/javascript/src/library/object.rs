@@ -361,11 +361,15 @@ fn own_keys(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
         if vm.heap.is(object, Kind::TypedArray) {
             let count = super::typed::length(vm, object);
             vm.charge(u64::from(count) / 4)?;
+            vm.heap.scratch(count as usize * 8)?;
             for index in 0..count {
                 keys.push(Value::string(vm.heap.index_string(index)?));
             }
         }
-        for index in vm.heap.index_keys(object) {
+        let indices = vm.heap.index_keys(object)?;
+        vm.heap.scratch(indices.len() * 12)?;
+        keys.reserve_exact(indices.len());
+        for index in indices {
             keys.push(Value::string(vm.heap.index_string(index)?));
         }
     }
@@ -388,14 +392,13 @@ fn enumerable_own(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
         return Ok(Value::UNDEFINED);
     }
     let mut out = Vec::new();
-    let keys: Vec<Key> = vm
-        .heap
-        .index_keys(object)
-        .into_iter()
-        .map(Key::Index)
-        .chain(vm.heap.name_keys(object).into_iter().map(|(n, _)| Key::Name(n)))
-        .collect();
-    vm.charge(keys.len() as u64 / 4)?;
+    let indices = vm.heap.index_keys(object)?;
+    let names = vm.heap.name_keys(object);
+    let count = indices.len() + names.len();
+    vm.charge(count as u64 / 4)?;
+    vm.heap.scratch(count * 20)?;
+    let keys = indices.into_iter().map(Key::Index).chain(names.into_iter().map(|(name, _)| Key::Name(name)));
+    out.reserve_exact(count);
     for key in keys {
         if let Key::Name(name) = key
             && vm.heap.is_symbol_name(name)

@@ -453,7 +453,7 @@ fn all_matches(vm: &mut Vm<'_>, pattern: Value, text: Value) -> Result<Option<Ve
         let Some((start, end)) = groups.first().copied().flatten() else { break };
         from = if end == start { end + 1 } else { end };
         held += 48 + groups.len() as u64 * 12;
-        if held > u64::from(vm.heap.cap) {
+        if held > u64::from(vm.heap.cap / 4) {
             return Ok(None);
         }
         vm.heap.debt += 4;
@@ -477,7 +477,7 @@ pub(super) fn replace_method(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Val
         wide: source.wide,
     };
     let simple = (0..with.length).all(|i| vm.heap.unit(with, i) != u16::from(b'$'));
-    let mut out = Builder::default();
+    let mut out = Builder::new(vm);
     let mut next = 0;
     for groups in &all {
         let (start, end) = groups.first().copied().flatten().unwrap_or_default();
@@ -489,13 +489,13 @@ pub(super) fn replace_method(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Val
         }
         next = end;
         vm.heap.debt += u64::from(with.length / 16);
-        if out.len() > vm.heap.cap as usize {
+        if out.is_full() {
             return Ok(None);
         }
     }
     out.flat(vm, part(next, source.length));
     vm.charge(out.len() as u64 / 32)?;
-    let result = out.finish(vm)?;
+    let Some(result) = out.finish(vm)? else { return Ok(None) };
     move_on(vm, pattern, None);
     Ok(Some(result))
 }
@@ -506,7 +506,7 @@ fn substitute(vm: &Vm<'_>, out: &mut Builder, with: Flat, groups: &[Group], sour
     let unit = |i: u32| if i < with.length { u32::from(vm.heap.unit(with, i)) } else { 0 };
     let digit = |i: u32| char::from_u32(unit(i)).and_then(|c| c.to_digit(10));
     let mut i = 0;
-    while i < with.length {
+    while i < with.length && !out.is_full() {
         if unit(i) != u32::from(b'$') {
             out.unit(unit(i) as u16);
             i += 1;

@@ -517,15 +517,34 @@ fn fill(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Value>> {
 
 // --- Texts ------------------------------------------------------------------------------------------------
 
-/// Collects units: bytes as long as they suffice.
-#[derive(Default)]
+/// Collects units on the host: bytes as long as they suffice, and a part of the cell's cap at most. A text that becomes longer is left to
+/// the library's script, which makes it in guest memory.
 pub(super) struct Builder {
     narrow: Vec<u8>,
     wide: Vec<u16>,
     is_wide: bool,
+    /// Most bytes.
+    most: usize,
+    full: bool,
 }
 
 impl Builder {
+    pub(super) fn new(vm: &Vm<'_>) -> Self {
+        Self { narrow: Vec::new(), wide: Vec::new(), is_wide: false, most: vm.heap.cap as usize / 4, full: false }
+    }
+
+    /// Has it become too long? Then what it holds is of no use.
+    pub(super) fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// Is there room for so many units more?
+    fn has_room(&mut self, units: usize) -> bool {
+        let length = self.len().saturating_add(units);
+        self.full |= (if self.is_wide { length.saturating_mul(2) } else { length }) > self.most;
+        !self.full
+    }
+
     pub(super) fn len(&self) -> usize {
         if self.is_wide { self.wide.len() } else { self.narrow.len() }
     }
@@ -538,6 +557,9 @@ impl Builder {
     }
 
     pub(super) fn ascii(&mut self, text: &[u8]) {
+        if !self.has_room(text.len()) {
+            return;
+        }
         if self.is_wide {
             self.wide.extend(text.iter().map(|&byte| u16::from(byte)));
         } else {
@@ -546,6 +568,9 @@ impl Builder {
     }
 
     pub(super) fn unit(&mut self, unit: u16) {
+        if !self.has_room(1) {
+            return;
+        }
         if !self.is_wide && unit < 256 {
             self.narrow.push(unit as u8);
         } else {
@@ -555,6 +580,9 @@ impl Builder {
     }
 
     pub(super) fn flat(&mut self, vm: &Vm<'_>, flat: Flat) {
+        if !self.has_room(flat.length as usize) {
+            return;
+        }
         if !flat.wide && !self.is_wide {
             vm.heap.mem.read(flat.at, flat.length, &mut self.narrow);
         } else {
@@ -563,9 +591,13 @@ impl Builder {
         }
     }
 
-    pub(super) fn finish(self, vm: &mut Vm<'_>) -> Result<Value> {
+    /// The text; `None` if it has become too long.
+    pub(super) fn finish(self, vm: &mut Vm<'_>) -> Result<Option<Value>> {
+        if self.full {
+            return Ok(None);
+        }
         let string = if self.is_wide { vm.heap.string16(&self.wide)? } else { vm.heap.string8(&self.narrow)? };
-        Ok(Value::string(string))
+        Ok(Some(Value::string(string)))
     }
 }
 
@@ -591,8 +623,11 @@ fn join(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Value>> {
         return vm.range_error("Invalid string length");
     }
     vm.charge(u64::from(length) * (1 + u64::from(between) / 16))?;
-    let mut out = Builder::default();
+    let mut out = Builder::new(vm);
     for i in 0..length {
+        if out.is_full() {
+            return Ok(None);
+        }
         if i > 0 {
             match separator {
                 None => out.unit(u16::from(b',')),
@@ -615,7 +650,7 @@ fn join(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Value>> {
             out.flat(vm, flat);
         }
     }
-    out.finish(vm).map(Some)
+    out.finish(vm)
 }
 
 /// Joins narrow strings without a copy on the host's side.
@@ -693,12 +728,12 @@ fn from_char_code(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Value>> {
             vm.heap.string16(&[unit]).map(|text| Some(Value::string(text)))
         };
     }
-    let mut out = Builder::default();
+    let mut out = Builder::new(vm);
     for i in 0..a.count {
         let Some(n) = a.get(vm, i).as_number() else { return Ok(None) };
         out.unit(crate::value::to_int32(n) as u16);
     }
-    out.finish(vm).map(Some)
+    out.finish(vm)
 }
 
 /// `this` and the first argument, both strings; no String.prototype method of that name in between.
@@ -724,6 +759,7 @@ fn split(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Value>> {
     vm.charge(u64::from(text.length / 8))?;
     let mut parts = Vec::new();
     if needle.length == 0 {
+        vm.heap.scratch(text.length as usize * 8)?;
         for i in 0..text.length {
             parts.push(Value::string(vm.heap.substring(string, i, i + 1)?));
         }
@@ -732,6 +768,9 @@ fn split(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Value>> {
     let mut from = 0;
     while let Some(at) = super::string::find(vm, text, needle, from)? {
         parts.push(Value::string(vm.heap.substring(string, from, at)?));
+        if parts.len() & 255 == 0 {
+            vm.heap.scratch(parts.len() * 16)?;
+        }
         from = at + needle.length;
     }
     parts.push(Value::string(vm.heap.substring(string, from, text.length)?));

@@ -151,6 +151,7 @@ pub(super) const NATIVES: &[Native] = &[
         let mut parts = Vec::new();
         let mut from = 0;
         if needle.length == 0 {
+            vm.heap.scratch(text.length.min(limit) as usize * 8)?;
             for i in 0..text.length.min(limit) {
                 parts.push(Value::string(vm.heap.substring(string, i, i + 1)?));
             }
@@ -160,6 +161,9 @@ pub(super) const NATIVES: &[Native] = &[
             match find(vm, text, needle, from)? {
                 Some(at) => {
                     parts.push(Value::string(vm.heap.substring(string, from, at)?));
+                    if parts.len() & 255 == 0 {
+                        vm.heap.scratch(parts.len() * 16)?;
+                    }
                     from = at + needle.length;
                 }
                 None => {
@@ -317,10 +321,7 @@ pub(super) fn find(vm: &mut Vm<'_>, text: Flat, needle: Flat, from: u32) -> Resu
                 }
             }
             at += count as u32;
-            if vm.heap.debt > 4096 {
-                let debt = std::mem::take(&mut vm.heap.debt);
-                vm.charge(debt)?;
-            }
+            vm.pay_debt()?;
         }
         return Ok(None);
     }
@@ -351,46 +352,85 @@ fn case(vm: &mut Vm<'_>, a: &Arguments, upper: bool) -> Result<Value> {
     vm.charge(u64::from(length / 8))?;
     let flat = vm.heap.flat(this)?;
     if !flat.wide {
+        vm.heap.scratch(flat.length as usize)?;
         let mut bytes = Vec::new();
         vm.heap.mem.read(flat.at, flat.length, &mut bytes);
-        if bytes.is_ascii() {
-            if upper {
-                bytes.make_ascii_uppercase()
-            } else {
-                bytes.make_ascii_lowercase()
+        // Some letters of Latin 1 have no capital there, or one that is two letters.
+        let stays = !upper || bytes.is_ascii() || !bytes.iter().any(|byte| matches!(byte, 0xb5 | 0xdf | 0xff));
+        if stays {
+            for byte in &mut bytes {
+                let other = if upper { char::from(*byte).to_uppercase().next() } else { char::from(*byte).to_lowercase().next() };
+                *byte = other.and_then(|c| u8::try_from(c).ok()).unwrap_or(*byte);
             }
             return vm.heap.string8(&bytes).map(Value::string);
         }
     }
     let units = vm.heap.units(this)?;
-    let mut out: Vec<u16> = Vec::with_capacity(units.len());
-    let all: Vec<std::result::Result<char, u16>> =
-        char::decode_utf16(units.iter().copied()).map(|c| c.map_err(|e| e.unpaired_surrogate())).collect();
-    let text: String = all.iter().map(|c| c.unwrap_or('\u{fffd}')).collect();
-    let lower_text = if upper { String::new() } else { text.to_lowercase() };
-    let lone = all.iter().any(|c| c.is_err());
-    if !lone {
-        let done = if upper { text.to_uppercase() } else { lower_text };
-        return vm.heap.string(&done).map(Value::string);
-    }
-    for c in all {
+    let mut out: Vec<u16> = Vec::new();
+    for (at, c) in Characters::new(&units) {
+        let mut buffer = [0; 2];
         match c {
-            Ok(c) => {
-                let mut buffer = [0; 2];
-                if upper {
-                    for c in c.to_uppercase() {
-                        out.extend_from_slice(c.encode_utf16(&mut buffer))
-                    }
-                } else {
-                    for c in c.to_lowercase() {
-                        out.extend_from_slice(c.encode_utf16(&mut buffer))
-                    }
-                }
-            }
             Err(unit) => out.push(unit),
+            Ok(c) if upper => c.to_uppercase().for_each(|c| out.extend_from_slice(c.encode_utf16(&mut buffer))),
+            // The one letter whose small form depends on where it stands.
+            Ok('Σ') => out.push(if ends_word(vm, &units, at)? { 0x3c2 } else { 0x3c3 }),
+            Ok(c) => c.to_lowercase().for_each(|c| out.extend_from_slice(c.encode_utf16(&mut buffer))),
+        }
+        if out.len() & 1023 == 0 {
+            vm.heap.scratch(units.len() * 2 + out.len() * 4)?;
         }
     }
     vm.heap.string16(&out).map(Value::string)
+}
+
+/// The characters of a text with the places where they begin; lone surrogates by themselves.
+struct Characters<'a> {
+    units: &'a [u16],
+    at: usize,
+}
+
+impl<'a> Characters<'a> {
+    fn new(units: &'a [u16]) -> Self {
+        Self { units, at: 0 }
+    }
+}
+
+impl Iterator for Characters<'_> {
+    type Item = (usize, std::result::Result<char, u16>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let at = self.at;
+        let c = char::decode_utf16(self.units.get(at..)?.iter().copied()).next()?;
+        self.at += c.as_ref().map_or(1, |c| c.len_utf16());
+        Some((at, c.map_err(|lone| lone.unpaired_surrogate())))
+    }
+}
+
+/// Is the sigma at `at` the last letter of a word? Unicode's condition `Final_Sigma`: a cased letter before it and none behind it,
+/// where letters that casing ignores do not count.
+fn ends_word(vm: &mut Vm<'_>, units: &[u16], at: usize) -> Result<bool> {
+    use icu_properties::{CodePointSetData, props};
+    let (ignored, cased) = (CodePointSetData::new::<props::CaseIgnorable>(), CodePointSetData::new::<props::Cased>());
+    let mut looked = 0;
+    let mut decides = |c: std::result::Result<char, u16>| {
+        looked += 1u64;
+        let c = c.unwrap_or('\u{fffd}');
+        (!ignored.contains(c)).then(|| cased.contains(c))
+    };
+    let mut before = at;
+    let mut follows = false;
+    while before > 0 {
+        let pair = before >= 2 && units[before - 1] & 0xfc00 == 0xdc00 && units[before - 2] & 0xfc00 == 0xd800;
+        before -= if pair { 2 } else { 1 };
+        let c = char::decode_utf16(units[before..].iter().copied()).next().unwrap_or(Ok('\u{fffd}'));
+        if let Some(answer) = decides(c.map_err(|lone| lone.unpaired_surrogate())) {
+            follows = answer;
+            break;
+        }
+    }
+    let behind = follows && Characters::new(&units[at + 1..]).find_map(|(_, c)| decides(c)).unwrap_or(false);
+    vm.charge(looked / 4)?;
+    Ok(follows && !behind)
 }
 
 fn trim(vm: &mut Vm<'_>, a: &Arguments, start: bool, end: bool) -> Result<Value> {

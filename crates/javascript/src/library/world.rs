@@ -215,11 +215,14 @@ pub(super) const NATIVES: &[Native] = &[
         let mut out = url::form_urlencoded::Serializer::new(String::new());
         let length = vm.heap.array_length(list);
         vm.charge(u64::from(length))?;
+        let mut held = 0;
         for i in (0..length / 2 * 2).step_by(2) {
             let (name, value) = (vm.heap.dense(list, i), vm.heap.dense(list, i + 1));
             if name.is_string() && value.is_string() {
                 let (name, value) = (vm.heap.text(name.payload())?, vm.heap.text(value.payload())?);
+                held += name.len() + value.len();
                 charge_url(vm, name.len() + value.len())?;
+                vm.heap.scratch(held * 4)?;
                 out.append_pair(&name, &value);
             }
         }
@@ -296,7 +299,9 @@ pub(super) const NATIVES: &[Native] = &[
 
 /// Work on a URL: in proportion to its length, punycode and percent signs included.
 fn charge_url(vm: &mut Vm<'_>, length: usize) -> Result<()> {
-    vm.charge(length as u64 * 2 + 64)
+    vm.charge(length as u64 * 2 + 64)?;
+    // Every byte may become three, in the address and in what is made of it.
+    vm.heap.scratch(length * 4)
 }
 
 /// The bytes of an input, or of the state for undefined.
@@ -313,6 +318,7 @@ fn decode(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
     let mut bytes: Vec<u8> = vm.heap.units(a.get(vm, 3).payload())?.iter().map(|&unit| unit as u8).collect();
     bytes.extend(super::typed::read(vm, a.get(vm, 0).payload()));
     vm.charge(bytes.len() as u64 / 8)?;
+    vm.heap.scratch(bytes.len() * 3)?;
     let (fatal, more) = (a.get(vm, 2) == Value::TRUE, a.get(vm, 4) == Value::TRUE);
     let mut left: &[u8] = &[];
     let text = match a.get(vm, 1).as_int().unwrap_or(0) {

@@ -191,6 +191,10 @@ impl Parser<'_, '_, '_> {
     }
 
     fn node(&mut self, node: Node) -> Result<Id, Error> {
+        if self.checking {
+            self.budget.work(1)?;
+            return Ok(0);
+        }
         let id = self.tree.nodes.len() as Id;
         self.budget.push(&mut self.tree.nodes, node)?;
         self.budget.work(1)?;
@@ -741,7 +745,7 @@ impl Parser<'_, '_, '_> {
             self.budget.work(groups.len() as u64 + name.len() as u64)?;
             let groups = groups.clone();
             let list = self.list(&groups)?;
-            if let Node::BackReference { groups, .. } = &mut self.tree.nodes[id as usize] {
+            if let Some(Node::BackReference { groups, .. }) = self.tree.nodes.get_mut(id as usize) {
                 *groups = list;
             }
         }
