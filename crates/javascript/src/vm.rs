@@ -410,9 +410,10 @@ impl<'a> Vm<'a> {
     /// second run, or a collection, cost something else, and fuel would depend on when the cell was refuelled.
     pub(crate) fn charge(&mut self, units: u64) -> Result<()> {
         let units = i64::try_from(units).unwrap_or(i64::MAX);
-        let held = self.fuel.max(0).saturating_add(self.reserve);
+        // What this instruction has overdrawn already comes off what is left in the meter.
+        let held = self.fuel.saturating_add(self.reserve);
         let untouched = self.start == (self.fuel, self.heap.debt, self.heap.cursor, self.heap.top);
-        if units > held && (untouched || units.saturating_sub(self.fuel.saturating_add(self.reserve)) > Self::MOST_OVERDRAWN) {
+        if units > held && (untouched || units.saturating_sub(held) > Self::MOST_OVERDRAWN) {
             return Err(Signal::Stop(Pause::Fuel));
         }
         self.fuel -= units;

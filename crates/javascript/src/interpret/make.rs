@@ -615,8 +615,7 @@ impl<'a> Vm<'a> {
         }
         let cell = self.heap.value(functions + 8 + index * 8).payload();
         let function = self.function_object(cell, parent)?;
-        let captures = self.heap.mem.load_u32(cell + code::CAPTURES);
-        let count = self.heap.high(captures) / 4;
+        let (captures, count) = self.captures_of(cell)?;
         let own = self.register(frame::CALLEE).payload();
         for i in 0..count {
             let entry = self.heap.mem.load_u32(captures + 8 + i * 4);
@@ -628,6 +627,14 @@ impl<'a> Vm<'a> {
             self.heap.set_value(function + function::CAPTURES + i * 8, value);
         }
         Ok(function)
+    }
+
+    /// Where a code cell's captures are listed, and how many there are.
+    fn captures_of(&self, cell: u32) -> Result<(u32, u32)> {
+        let captures = self.heap.mem.load_u32(cell + code::CAPTURES);
+        let count = self.heap.high(captures) / 4;
+        // Instructions name them by sixteen bits; more only a corrupted heap has.
+        if count > 1 << 16 { Err(crate::heap::Signal::Stop(crate::heap::Pause::Internal)) } else { Ok((captures, count)) }
     }
 
     /// A function object of a code cell; its captures are undefined.
@@ -648,8 +655,7 @@ impl<'a> Vm<'a> {
                 }
             },
         };
-        let captures = self.heap.mem.load_u32(cell + code::CAPTURES);
-        let count = self.heap.high(captures) / 4;
+        let (_, count) = self.captures_of(cell)?;
         let function = self.heap.allocate(Kind::Function, function::CAPTURES + count * 8, shape)?;
         self.heap.mem.store_u64(function + 8, 0);
         self.heap.mem.store_u32(function + function::CODE, cell);

@@ -152,7 +152,7 @@ fn make_function(vm: &mut Vm<'_>, a: Arguments) -> Result<Value> {
 fn check(vm: &mut Vm<'_>, text: &[u8], goal: Goal) -> Result<()> {
     use crate::syntax::Fault as Syntax;
     let mut purse = super::host::Purse {
-        fuel: vm.fuel.max(0).saturating_add(vm.reserve),
+        fuel: vm.fuel.saturating_add(vm.reserve).max(0),
         used: 0,
         bytes: u64::from(vm.heap.cap.saturating_sub(vm.heap.used())),
     };

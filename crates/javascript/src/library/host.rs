@@ -138,7 +138,7 @@ impl<'a> Vm<'a> {
         look: &mut dyn FnMut(&mut Self, &crate::bytecode::Unit) -> Result<()>,
     ) -> Result<u32> {
         let mut purse = Purse {
-            fuel: self.fuel.max(0).saturating_add(self.reserve),
+            fuel: self.fuel.saturating_add(self.reserve).max(0),
             used: 0,
             bytes: u64::from(self.heap.cap.saturating_sub(self.heap.used())),
         };

@@ -234,7 +234,7 @@ fn find(vm: &mut Vm<'_>, pattern: Value, text: Value, from: u32, sticky: bool) -
     let flat = vm.heap.flat(text.payload())?;
     let code = words(vm, program);
     let mut store = Arena::new(vm.heap.cap.saturating_sub(vm.heap.used()) / 4);
-    let mut fuel = u64::try_from(vm.fuel.max(0).saturating_add(vm.reserve)).unwrap_or(0);
+    let mut fuel = u64::try_from(vm.fuel.saturating_add(vm.reserve)).unwrap_or(0);
     let before = fuel;
     let mem = vm.heap.mem;
     let step = if flat.wide {
