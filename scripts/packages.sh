@@ -20,13 +20,13 @@ all=0
 printf '%-28s %-10s %10s %12s %10s\n' program result bundle fuel memory
 for name; do
 	script=$work/out/$name.js
-	# Packages see neither node nor a browser: no process of theirs, no modules of node's.
-	"$work/node_modules/.bin/esbuild" "$work/$name.js" --bundle --format=iife --platform=browser --log-level=error \
+	all=$((all + 1))
+	# Packages see neither node nor a browser: no process of theirs, no modules of node's. Aliases are found from where this runs.
+	(cd "$work" && node_modules/.bin/esbuild "$name.js" --bundle --format=iife --platform=browser --log-level=error \
 		--define:global=globalThis --define:process.env.NODE_ENV='"production"' \
 		--define:process='{"env":{"NODE_ENV":"production"},"browser":true}' \
-		--alias:os=os-browserify --alias:path=path-browserify --outfile="$script" ||
+		--alias:os=os-browserify --alias:path=path-browserify --outfile="$script") ||
 		{ printf '%-28s %s\n' "$name" "not bundled"; continue; }
-	all=$((all + 1))
 	TZ=UTC node "$script" >"$work/out/$name.node" 2>"$work/out/$name.node.err" ||
 		{ printf '%-28s %s\n' "$name" "node fails"; continue; }
 	"$oubliette" run "$script" --memory 512M --fuel 1000G --timeout 600s --output-limit 64M --json >"$work/out/$name.json" 2>"$work/out/$name.err" || :
