@@ -2,7 +2,7 @@
 
 use dashu_int::IBig;
 
-use super::{Flow, a, b, c, imm8, op, rest, slow, step};
+use super::{a, b, c, imm8, op, rest, slow, step};
 use crate::heap::{Result, Signal};
 use crate::library::Helper;
 use crate::value::{Value, to_int32};

@@ -1,6 +1,6 @@
 //! Comparisons, and jumps on them.
 
-use super::{Flow, a, b, c, imm16, op, rest, slow, step, width};
+use super::{a, b, c, imm16, op, rest, slow, step, width};
 use crate::bytecode::Op;
 use crate::heap::Result;
 use crate::library::Helper;

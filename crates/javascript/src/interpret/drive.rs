@@ -6,7 +6,7 @@
 use memory::Registers;
 
 use super::call::push_plain;
-use super::{Flow, a, b, c, enter, op, slow, step};
+use super::{a, b, c, enter, op, slow, step};
 use crate::bytecode::{each, frame, sort};
 use crate::heap::memory::Memory;
 use crate::heap::{Kind, Result, flag};

@@ -1,6 +1,6 @@
 //! Throwing, unwinding, and the policy when memory runs out.
 
-use super::{Exit, Flow, a, op};
+use super::{Exit, a, op};
 use crate::bytecode::frame;
 use crate::heap::memory::SHARED;
 use crate::heap::{Kind, Pause, Result, Signal};

@@ -4,7 +4,7 @@
 //! function's promise capability, an async generator's queue: the library's own affair). While its body runs, its frame's
 //! NEW_TARGET register holds it, and its INFO says [`Entry::Generator`], with the caller's entry in bits 40..48.
 
-use super::{Exit, Flow, a, b, c, op, slow, slow_op};
+use super::{Exit, a, b, c, op, slow, slow_op};
 use crate::bytecode::{Op, frame, function_flag};
 use crate::heap::object::Own;
 use crate::heap::string::Key;

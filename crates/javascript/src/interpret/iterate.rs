@@ -3,7 +3,7 @@
 //! Three registers: iterator (undefined once exhausted, or while `next` runs), next method, engine's own. For an array
 //! whose iteration nobody changed: the array, a hole, the index.
 
-use super::{Flow, a, b, c, op, slow, slow_op, step};
+use super::{a, b, c, op, slow, slow_op, step};
 use crate::bytecode::Op;
 use crate::heap::object::Own;
 use crate::heap::shape::attribute;

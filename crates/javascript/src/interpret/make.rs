@@ -1,6 +1,6 @@
 //! Making objects, functions, classes; conversions that make objects or strings.
 
-use super::{Flow, a, b, c, op, slow, slow_op, step};
+use super::{a, b, c, op, slow, slow_op, step};
 use crate::bytecode::{frame, function_flag};
 use crate::heap::object::Own;
 use crate::heap::shape::attribute;

@@ -127,39 +127,36 @@ pub(super) fn fuel(state: Place) -> i64 {
     (state as i64) >> 32
 }
 
-/// Declares the function of an instruction: `op!(Name(vm, regs, code, pc, state, word) { .. })`. The fuel is paid already.
-macro_rules! op {
-    ($name:ident($vm:ident, $regs:ident, $code:ident, $pc:ident, $state:ident, $word:ident) $body:block) => {
+/// Declares a function that deals with an instruction, whose fuel is paid already, and jumps to the next.
+macro_rules! handler {
+    ($(#[$meta:meta])* $vis:vis $name:ident($vm:ident, $regs:ident, $code:ident, $pc:ident, $state:ident, $word:ident) $body:block) => {
+        $(#[$meta])*
         #[allow(non_snake_case, unused_variables)]
-        pub(super) fn $name<'a>(
-            $vm: &mut Vm<'a>,
+        $vis fn $name<'a>(
+            $vm: &mut $crate::vm::Vm<'a>,
             $regs: ::memory::Registers<'a>,
             $code: ::memory::Region<'a>,
             $state: u64,
             $word: u32,
-        ) -> Flow<'a> {
+        ) -> $crate::interpret::Flow<'a> {
             let $pc = $state as u32;
             $body
         }
     };
 }
 
+/// Declares the function of an instruction: `op!(Name(vm, regs, code, pc, state, word) { .. })`.
+macro_rules! op {
+    ($($function:tt)*) => {
+        $crate::interpret::handler!(pub(super) $($function)*);
+    };
+}
+
 /// Declares what is left of an instruction when its commonest case is dealt with: a function of its own that is jumped to, so that the
 /// commonest case needs only the machine's registers that a function may use without saving them.
 macro_rules! rest {
-    ($name:ident($vm:ident, $regs:ident, $code:ident, $pc:ident, $state:ident, $word:ident) $body:block) => {
-        #[inline(never)]
-        #[allow(unused_variables)]
-        fn $name<'a>(
-            $vm: &mut crate::vm::Vm<'a>,
-            $regs: ::memory::Registers<'a>,
-            $code: ::memory::Region<'a>,
-            $state: u64,
-            $word: u32,
-        ) -> Flow<'a> {
-            let $pc = $state as u32;
-            $body
-        }
+    ($($function:tt)*) => {
+        $crate::interpret::handler!(#[inline(never)] $($function)*);
     };
 }
 
@@ -175,6 +172,7 @@ macro_rules! slow_op {
     };
 }
 
+pub(super) use handler;
 pub(super) use op;
 pub(super) use rest;
 #[allow(unused_imports)]

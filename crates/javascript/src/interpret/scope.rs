@@ -1,6 +1,6 @@
 //! Globals, and scopes searched by name.
 
-use super::{Flow, a, b, op, slow, slow_op, step};
+use super::{a, b, op, slow, slow_op, step};
 use crate::heap::object::Own;
 use crate::heap::shape::attribute;
 use crate::heap::string::Key;

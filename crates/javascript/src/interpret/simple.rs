@@ -1,6 +1,6 @@
 //! Moves, constants, plain jumps.
 
-use super::{Flow, a, b, imm16, op, slow_op, step};
+use super::{a, b, imm16, op, slow_op, step};
 use crate::bytecode::frame;
 use crate::heap::Kind;
 use crate::value::Value;
