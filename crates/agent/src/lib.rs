@@ -14,6 +14,7 @@ mod health;
 mod job;
 mod process;
 mod serve;
+pub mod starter;
 #[allow(unsafe_code)]
 mod system;
 mod user;

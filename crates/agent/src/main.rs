@@ -15,6 +15,9 @@ fn main() -> ExitCode {
             }
         };
     }
+    if std::env::args().nth(1).as_deref() == Some(agent::starter::ARGUMENT) {
+        return agent::starter::wait_for_program(std::env::args().skip(2));
+    }
     if std::process::id() != 1 {
         eprintln!("oubliette-agent is the first process of a machine; outside one use --serve");
         return ExitCode::from(2);

@@ -14,6 +14,7 @@ use wire::{Exit, FromGuest, INPUT_WINDOW, JobId, JobUsage, MAX_CHUNK, MAX_WINDOW
 
 use crate::groups::{Group, Groups};
 use crate::job::Outbox;
+use crate::starter::{Started, Starter};
 use crate::system::{self, ChildSetup};
 use crate::user::{self, HOME};
 
@@ -51,50 +52,44 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a program.
-    pub(crate) fn start(job: JobId, program: &Program, groups: &mut Groups) -> io::Result<Self> {
-        let [name, arguments @ ..] = &program.argv[..] else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "no program"));
-        };
-        let group = groups.make(&program.limits)?;
-        let mut command = Command::new(name);
-        command.args(arguments).env_clear();
-        if !program.env.iter().any(|(key, _)| key == "PATH") {
-            command.env("PATH", PATH);
+    /// Starts a program, in the process that waits for one if that is of its kind.
+    pub(crate) fn start(job: JobId, program: &Program, groups: &mut Groups, waiting: Option<Starter>) -> io::Result<Self> {
+        if let Some(starter) = waiting.filter(|starter| starter.fits(program))
+            && let Some(started) = starter.become_program(program)?
+        {
+            let Started { pid, group, input, out, err } = started;
+            let mut process = Self::new(job, pid, group, program);
+            process.source(out, Output::Out, program)?;
+            process.source(err, Output::Err, program)?;
+            nonblocking(&input)?;
+            process.input = Some(input);
+            return Ok(process);
         }
-        command.envs(program.env.iter().map(|(key, value)| (key, value)));
-        let cwd = if program.cwd.is_empty() { HOME } else { &program.cwd };
-        // Relative to nothing: a folder the user cannot enter must not be entered for him.
-        command.current_dir(cwd);
-
+        let group = groups.make(&program.limits)?;
+        let mut command = program_command(program)?;
         let mut sources = Vec::new();
-        let mut input = None;
-        let mut source = |fd: OwnedFd, output| -> io::Result<()> {
-            nonblocking(&fd)?;
-            sources.push(Source { fd, output, credit: program.window.min(MAX_WINDOW) });
-            Ok(())
-        };
+        let input;
         if let Some(size) = program.terminal {
             let (master, slave) = terminal(size, program.user)?;
             command.stdin(Stdio::from(slave.try_clone()?));
             command.stdout(Stdio::from(slave.try_clone()?)).stderr(Stdio::from(slave));
-            input = Some(master.try_clone()?);
-            source(master, Output::Out)?;
+            input = master.try_clone()?;
+            sources.push((master, Output::Out));
         } else {
             let close = rustix::pipe::PipeFlags::CLOEXEC;
             let (theirs, ours) = rustix::pipe::pipe_with(close)?;
             nonblocking(&ours)?;
             give(&theirs, program.user)?;
             command.stdin(Stdio::from(theirs));
-            input.replace(ours);
+            input = ours;
             let (ours, theirs) = rustix::pipe::pipe_with(close)?;
             give(&theirs, program.user)?;
             command.stdout(Stdio::from(theirs));
-            source(ours, Output::Out)?;
+            sources.push((ours, Output::Out));
             let (ours, theirs) = rustix::pipe::pipe_with(close)?;
             give(&theirs, program.user)?;
             command.stderr(Stdio::from(theirs));
-            source(ours, Output::Err)?;
+            sources.push((ours, Output::Err));
         }
         let root = rustix::process::geteuid().is_root();
         let setup = ChildSetup {
@@ -108,12 +103,22 @@ impl Process {
         let child = command.spawn()?;
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| io::Error::other("a process without a number"))?;
-        Ok(Self {
+        let mut process = Self::new(job, pid, group, program);
+        for (fd, output) in sources {
+            process.source(fd, output, program)?;
+        }
+        process.input = Some(input);
+        Ok(process)
+    }
+
+    /// A process without streams.
+    fn new(job: JobId, pid: Pid, group: Group, program: &Program) -> Self {
+        Self {
             job,
             pid,
             group,
-            sources,
-            input,
+            sources: Vec::new(),
+            input: None,
             terminal: program.terminal.is_some(),
             pending: VecDeque::new(),
             input_ended: false,
@@ -121,7 +126,13 @@ impl Process {
             owed: 0,
             exit: None,
             usage: JobUsage::default(),
-        })
+        }
+    }
+
+    fn source(&mut self, fd: OwnedFd, output: Output, program: &Program) -> io::Result<()> {
+        nonblocking(&fd)?;
+        self.sources.push(Source { fd, output, credit: program.window.min(MAX_WINDOW) });
+        Ok(())
     }
 
     /// Its number.
@@ -287,6 +298,23 @@ impl Source {
     }
 }
 
+/// A program with its arguments, environment and folder.
+pub(crate) fn program_command(program: &Program) -> io::Result<Command> {
+    let [name, arguments @ ..] = &program.argv[..] else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "no program"));
+    };
+    let mut command = Command::new(name);
+    command.args(arguments).env_clear();
+    if !program.env.iter().any(|(key, _)| key == "PATH") {
+        command.env("PATH", PATH);
+    }
+    command.envs(program.env.iter().map(|(key, value)| (key, value)));
+    let cwd = if program.cwd.is_empty() { HOME } else { &program.cwd };
+    // Relative to nothing: a folder the user cannot enter must not be entered for him.
+    command.current_dir(cwd);
+    Ok(command)
+}
+
 fn nonblocking(fd: impl AsFd) -> io::Result<()> {
     let flags = fcntl_getfl(&fd)?;
     Ok(fcntl_setfl(&fd, flags | OFlags::NONBLOCK)?)
@@ -311,7 +339,7 @@ fn terminal(size: Terminal, user: User) -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 /// Makes a stream the user's own, so that it can be opened by name too (`/dev/stdin`).
-fn give(stream: impl AsFd, user: User) -> io::Result<()> {
+pub(crate) fn give(stream: impl AsFd, user: User) -> io::Result<()> {
     if user == User::User && rustix::process::geteuid().is_root() {
         rustix::fs::fchown(stream, Some(rustix::process::Uid::from_raw(user::USER)), None)?;
     }

@@ -9,13 +9,14 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::WaitOptions;
-use wire::{Decoder, FailureKind, FileOperation, FromGuest, JobId, MAX_CHUNK, MAX_FRAME, MAX_JOBS, ToGuest, User, VERSION};
+use wire::{Decoder, FailureKind, FileOperation, FromGuest, JobId, JobLimits, MAX_CHUNK, MAX_FRAME, MAX_JOBS, ToGuest, User, VERSION};
 
 use crate::files::{self, Begun, Download, Upload};
 use crate::groups::Groups;
 use crate::health;
 use crate::job::{Outbox, cut, failure};
 use crate::process::Process;
+use crate::starter::Starter;
 use crate::system;
 
 const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -43,6 +44,10 @@ struct Server {
     config: Config,
     outbox: Outbox,
     jobs: BTreeMap<JobId, Job>,
+    /// The process that the next program becomes.
+    waiting: Option<Starter>,
+    /// What the last program of the user's was limited to, until a process waits for the next.
+    limits: Option<JobLimits>,
 }
 
 /// Whether the loop goes on.
@@ -63,7 +68,7 @@ pub fn serve(channel: OwnedFd, config: Config) -> io::Result<()> {
     signal_hook::low_level::pipe::register(signal_hook::consts::SIGCHLD, notify)?;
 
     let machine = config.machine;
-    let mut server = Server { config, outbox: Outbox::default(), jobs: BTreeMap::new() };
+    let mut server = Server { config, outbox: Outbox::default(), jobs: BTreeMap::new(), waiting: None, limits: None };
     let mut decoder = Decoder::new();
     // Whatever a former host began is nothing to us.
     decoder.lose();
@@ -106,7 +111,7 @@ impl Server {
                 Job::Upload(_) => {}
             }
         }
-        let tidy = self.jobs.is_empty() && self.config.groups.is_untidy();
+        let tidy = self.jobs.is_empty() && (self.config.groups.is_untidy() || self.wants_starter());
         let patience = match (ready, tidy) {
             (true, _) => Some(&AT_ONCE),
             (false, true) => Some(&IDLE),
@@ -115,7 +120,7 @@ impl Server {
         let moved = poll(&mut fds, patience);
         let flags = fds[0].revents();
         match moved {
-            Ok(0) if tidy => self.config.groups.tidy(),
+            Ok(0) if tidy => self.tidy(),
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
@@ -172,7 +177,8 @@ impl Server {
             }
             ToGuest::Start { job, program } => {
                 if self.admit(job) {
-                    match Process::start(job, &program, &mut self.config.groups) {
+                    self.limits = (program.user == User::User).then_some(program.limits).or(self.limits);
+                    match Process::start(job, &program, &mut self.config.groups, self.waiting.take()) {
                         Ok(process) => {
                             let pid = process.pid().as_raw_nonzero().get().unsigned_abs();
                             self.jobs.insert(job, Job::Process(process));
@@ -361,6 +367,24 @@ impl Server {
         self.outbox.clear();
     }
 
+    /// Is there no process yet that waits to become the next program? Its limits are those of the last.
+    fn wants_starter(&self) -> bool {
+        self.config.machine && self.waiting.is_none() && self.limits.is_some()
+    }
+
+    /// Makes ready what the next job needs, and takes away what the last one left.
+    fn tidy(&mut self) {
+        self.config.groups.tidy();
+        if self.wants_starter()
+            && let Some(limits) = self.limits
+        {
+            // Without one the next program starts as any other; nor is it tried again before that.
+            self.waiting = Starter::new(&mut self.config.groups, &limits).ok();
+            self.limits = None;
+            self.config.groups.tidy();
+        }
+    }
+
     /// Ends every job, waits for them to be gone (two seconds at most), tidies up, writes the disk's caches out.
     fn quiesce(&mut self) {
         for job in self.jobs.values_mut() {
@@ -378,7 +402,7 @@ impl Server {
             std::thread::sleep(Duration::from_millis(10));
         }
         self.reap();
-        self.config.groups.tidy();
+        self.tidy();
         if self.config.machine {
             rustix::fs::sync();
         }

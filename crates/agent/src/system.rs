@@ -56,6 +56,18 @@ pub(crate) fn run_first() -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// A descriptor that this process was started with, which nothing it executes will have.
+pub(crate) fn inherited(number: i32) -> Option<OwnedFd> {
+    use std::os::fd::FromRawFd;
+    // The three streams are somebody's already.
+    if number < 3 {
+        return None;
+    }
+    // SAFETY: whoever started this process opened the descriptor for it and named it once; nothing else here knows of it.
+    let fd = unsafe { OwnedFd::from_raw_fd(number) };
+    rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC).ok().map(|()| fd)
+}
+
 /// What a child does between fork and exec.
 pub(crate) struct ChildSetup {
     /// Opened `cgroup.procs` files to enter.

@@ -21,8 +21,8 @@ const ANSWER: Duration = Duration::from_secs(20);
 /// How long QEMU may take from closing its channels to its end.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// How many processes a program may have at a time unless more or fewer are asked for.
-pub(crate) const PROCESSES: u32 = 256;
+/// What a program is kept to unless something else is asked for.
+pub(crate) const LIMITS: JobLimits = JobLimits { processes: 256, memory: 0, file_size: 0, open_files: 1024 };
 
 fn ended(status: String) -> Cause {
     if status == "status 0" { Cause::PoweredOff } else { Cause::Died(status) }
@@ -61,7 +61,7 @@ impl Command {
             folder: String::new(),
             terminal: None,
             user: User::User,
-            limits: JobLimits { processes: PROCESSES, memory: 0, file_size: 0, open_files: 1024 },
+            limits: LIMITS,
         }
     }
 

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use wire::{JobLimits, Output, Program, User};
+use wire::{Output, Program, User};
 
 use crate::Error;
 use crate::frozen::Memory;
 use crate::host;
 use crate::image::Image;
-use crate::machine::{Machine, PROCESSES};
+use crate::machine::{LIMITS, Machine};
 use crate::network::{self, Cable, Policy};
 use crate::qemu::{Accelerator, Boot, Confinement, Frame, Launch, Monitor, Ram};
 use crate::session::{Happening, Session};
@@ -458,8 +458,8 @@ fn run_quietly(session: &Session, command: &str, user: User) -> Result<(), Error
         cwd: "/home/user".to_owned(),
         terminal: None,
         user,
-        // The control group that waits for the next program has the limits of the last.
-        limits: JobLimits { processes: PROCESSES, ..JobLimits::default() },
+        // The process that waits to become the next program has the limits of the last.
+        limits: LIMITS,
         window: 0,
     };
     let process = session.start(program)?;
