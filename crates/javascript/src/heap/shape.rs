@@ -328,11 +328,15 @@ impl<'a> Heap<'a> {
         if shape & SHARED == 0 || self.shared_cursor != 0 {
             // No room for a table is no failure: the walk below answers too.
             if let Ok(table) = self.new_table((count * 2).next_power_of_two()) {
-                for (key, info) in self.chain(shape) {
+                let before = self.debt;
+                let borne = self.chain(shape).into_iter().all(|(key, info)| {
                     self.table_append(table, key, info);
+                    self.bear(before, count).is_ok()
+                });
+                if borne {
+                    self.mem.store_u32(shape + 24, table);
+                    return self.shape_find(shape, key);
                 }
-                self.mem.store_u32(shape + 24, table);
-                return self.shape_find(shape, key);
             }
         }
         self.chain(shape).into_iter().find(|&(k, _)| k == key).map(|(_, info)| (info >> 8, info as u8))
@@ -386,8 +390,10 @@ impl<'a> Heap<'a> {
         let inline = self.mem.load_u8(shape + 19);
         let new = self.dictionary_shape(self.high(shape), kind, inline, list.len() as u32 + more)?;
         let table = self.shape_table(new);
+        let before = self.debt;
         for &(key, info) in &list {
             self.table_append(table, key, info);
+            self.bear(before, list.len() as u32)?;
         }
         let slots = if self.is_dictionary(shape) { self.dictionary_slots(shape) } else { self.shape_count(shape) };
         self.mem.store_u32(new + 28, slots);
@@ -401,12 +407,16 @@ impl<'a> Heap<'a> {
         let used = self.mem.load_u32(table + 8);
         let slot = self.dictionary_slots(shape);
         if used >= self.high(table) {
-            let live = self.mem.load_u32(table + 12);
+            // Counted, not believed: a table that is too small for them would be searched to its end for each.
+            let used = used.min(self.most(8));
+            let live = (0..used).filter(|&i| self.table_entry(table, i).0 != 0).count() as u32;
             let new = self.new_table(((live + 1) * 2).next_power_of_two())?;
+            let before = self.debt;
             for i in 0..used {
                 let (key, info) = self.table_entry(table, i);
                 if key != 0 {
                     self.table_append(new, key, info);
+                    self.bear(before, used)?;
                 }
             }
             self.mem.store_u32(shape + 24, new);
