@@ -10,11 +10,11 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitStatus};
 use rustix::termios::Winsize;
-use wire::{Exit, FromGuest, INPUT_WINDOW, JobId, JobUsage, MAX_CHUNK, MAX_WINDOW, Output, Program, Terminal, User};
+use wire::{Exit, FromGuest, INPUT_WINDOW, JobId, JobLimits, JobUsage, MAX_CHUNK, MAX_WINDOW, Output, Program, Terminal, User};
 
 use crate::groups::{Group, Groups};
 use crate::job::Outbox;
-use crate::starter::{Started, Starter};
+use crate::starter::Starter;
 use crate::system::{self, ChildSetup};
 use crate::user::{self, HOME};
 
@@ -54,71 +54,24 @@ pub(crate) struct Process {
 impl Process {
     /// Starts a program, in the process that waits for one if that is of its kind.
     pub(crate) fn start(job: JobId, program: &Program, groups: &mut Groups, waiting: Option<Starter>) -> io::Result<Self> {
-        if let Some(starter) = waiting.filter(|starter| starter.fits(program))
-            && let Some(started) = starter.become_program(program)?
-        {
-            let Started { pid, group, input, out, err } = started;
-            let mut process = Self::new(job, pid, group, program);
-            process.source(out, Output::Out, program)?;
-            process.source(err, Output::Err, program)?;
-            nonblocking(&input)?;
-            process.input = Some(input);
-            return Ok(process);
-        }
-        let group = groups.make(&program.limits)?;
-        let mut command = program_command(program)?;
-        let mut sources = Vec::new();
-        let input;
-        if let Some(size) = program.terminal {
-            let (master, slave) = terminal(size, program.user)?;
-            command.stdin(Stdio::from(slave.try_clone()?));
-            command.stdout(Stdio::from(slave.try_clone()?)).stderr(Stdio::from(slave));
-            input = master.try_clone()?;
-            sources.push((master, Output::Out));
-        } else {
-            let close = rustix::pipe::PipeFlags::CLOEXEC;
-            let (theirs, ours) = rustix::pipe::pipe_with(close)?;
-            nonblocking(&ours)?;
-            give(&theirs, program.user)?;
-            command.stdin(Stdio::from(theirs));
-            input = ours;
-            let (ours, theirs) = rustix::pipe::pipe_with(close)?;
-            give(&theirs, program.user)?;
-            command.stdout(Stdio::from(theirs));
-            sources.push((ours, Output::Out));
-            let (ours, theirs) = rustix::pipe::pipe_with(close)?;
-            give(&theirs, program.user)?;
-            command.stderr(Stdio::from(theirs));
-            sources.push((ours, Output::Err));
-        }
-        let root = rustix::process::geteuid().is_root();
-        let setup = ChildSetup {
-            groups: group.door()?.into_iter().collect(),
-            terminal: program.terminal.is_some(),
-            file_size: program.limits.file_size,
-            open_files: program.limits.open_files.into(),
-            identity: (root && program.user == User::User).then_some((user::USER, user::USER)),
+        let started = match waiting.filter(|starter| starter.fits(program)) {
+            Some(starter) => starter.become_program(program)?,
+            None => None,
         };
-        system::prepare(&mut command, setup);
-        let child = command.spawn()?;
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let pid = pid.ok_or_else(|| io::Error::other("a process without a number"))?;
-        let mut process = Self::new(job, pid, group, program);
-        for (fd, output) in sources {
-            process.source(fd, output, program)?;
-        }
-        process.input = Some(input);
-        Ok(process)
-    }
-
-    /// A process without streams.
-    fn new(job: JobId, pid: Pid, group: Group, program: &Program) -> Self {
-        Self {
+        let started = match started {
+            Some(started) => started,
+            None => {
+                let command = program_command(program)?;
+                launch(command, groups.make(&program.limits)?, &program.limits, program.user, program.terminal)?
+            }
+        };
+        let credit = program.window.min(MAX_WINDOW);
+        Ok(Self {
             job,
-            pid,
-            group,
-            sources: Vec::new(),
-            input: None,
+            pid: started.pid,
+            group: started.group,
+            sources: started.outputs.into_iter().map(|(fd, output)| Source { fd, output, credit }).collect(),
+            input: Some(started.input),
             terminal: program.terminal.is_some(),
             pending: VecDeque::new(),
             input_ended: false,
@@ -126,13 +79,7 @@ impl Process {
             owed: 0,
             exit: None,
             usage: JobUsage::default(),
-        }
-    }
-
-    fn source(&mut self, fd: OwnedFd, output: Output, program: &Program) -> io::Result<()> {
-        nonblocking(&fd)?;
-        self.sources.push(Source { fd, output, credit: program.window.min(MAX_WINDOW) });
-        Ok(())
+        })
     }
 
     /// Its number.
@@ -298,6 +245,58 @@ impl Source {
     }
 }
 
+/// A process that was started, in its group, and the agent's ends of its streams.
+pub(crate) struct Started {
+    pid: Pid,
+    group: Group,
+    input: OwnedFd,
+    outputs: Vec<(OwnedFd, Output)>,
+}
+
+/// Starts a command in a group, with a terminal or three pipes.
+pub(crate) fn launch(mut command: Command, group: Group, limits: &JobLimits, user: User, size: Option<Terminal>) -> io::Result<Started> {
+    let mut outputs = Vec::new();
+    let input;
+    if let Some(size) = size {
+        let (master, slave) = terminal(size, user)?;
+        command.stdin(Stdio::from(slave.try_clone()?));
+        command.stdout(Stdio::from(slave.try_clone()?)).stderr(Stdio::from(slave));
+        input = master.try_clone()?;
+        outputs.push((master, Output::Out));
+    } else {
+        let close = rustix::pipe::PipeFlags::CLOEXEC;
+        let (theirs, ours) = rustix::pipe::pipe_with(close)?;
+        give(&theirs, user)?;
+        command.stdin(Stdio::from(theirs));
+        input = ours;
+        let (ours, theirs) = rustix::pipe::pipe_with(close)?;
+        give(&theirs, user)?;
+        command.stdout(Stdio::from(theirs));
+        outputs.push((ours, Output::Out));
+        let (ours, theirs) = rustix::pipe::pipe_with(close)?;
+        give(&theirs, user)?;
+        command.stderr(Stdio::from(theirs));
+        outputs.push((ours, Output::Err));
+    }
+    nonblocking(&input)?;
+    for (fd, _) in &outputs {
+        nonblocking(fd)?;
+    }
+    let root = rustix::process::geteuid().is_root();
+    let setup = ChildSetup {
+        groups: group.door()?.into_iter().collect(),
+        terminal: size.is_some(),
+        file_size: limits.file_size,
+        open_files: limits.open_files.into(),
+        identity: (root && user == User::User).then_some((user::USER, user::USER)),
+    };
+    system::prepare(&mut command, setup);
+    let child = command.spawn()?;
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let pid = pid.ok_or_else(|| io::Error::other("a process without a number"))?;
+    Ok(Started { pid, group, input, outputs })
+}
+
 /// A program with its arguments, environment and folder.
 pub(crate) fn program_command(program: &Program) -> io::Result<Command> {
     let [name, arguments @ ..] = &program.argv[..] else {
@@ -339,7 +338,7 @@ fn terminal(size: Terminal, user: User) -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 /// Makes a stream the user's own, so that it can be opened by name too (`/dev/stdin`).
-pub(crate) fn give(stream: impl AsFd, user: User) -> io::Result<()> {
+fn give(stream: impl AsFd, user: User) -> io::Result<()> {
     if user == User::User && rustix::process::geteuid().is_root() {
         rustix::fs::fchown(stream, Some(rustix::process::Uid::from_raw(user::USER)), None)?;
     }

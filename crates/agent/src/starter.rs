@@ -7,18 +7,16 @@
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::Pid;
 use wire::{Decoder, JobLimits, Program, User};
 
-use crate::groups::{Group, Groups};
-use crate::process::{give, program_command};
-use crate::system::{self, ChildSetup};
-use crate::user;
+use crate::groups::Groups;
+use crate::process::{Started, launch, program_command};
+use crate::system;
 
 /// The argument with which this program waits for another; the numbers of two pipes follow.
 pub const ARGUMENT: &str = "--start";
@@ -28,15 +26,6 @@ const LONGEST: usize = 60 << 10;
 
 /// How long a process that waits may take to become its program.
 const PATIENCE: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
-
-/// What a started process consists of, whichever way it was started.
-pub(crate) struct Started {
-    pub(crate) pid: Pid,
-    pub(crate) group: Group,
-    pub(crate) input: OwnedFd,
-    pub(crate) out: OwnedFd,
-    pub(crate) err: OwnedFd,
-}
 
 /// A process that waits, with its group and its streams. Dropped, it is killed with its group.
 pub(crate) struct Starter {
@@ -51,34 +40,15 @@ pub(crate) struct Starter {
 impl Starter {
     /// A process for a program of the user's with these limits.
     pub(crate) fn new(groups: &mut Groups, limits: &JobLimits) -> io::Result<Self> {
-        let group = groups.make(limits)?;
-        let close = PipeFlags::CLOEXEC;
-        let (told, control) = pipe_with(close)?;
-        let (report, says) = pipe_with(close)?;
-        let (stdin, input) = pipe_with(close)?;
-        let (out, stdout) = pipe_with(close)?;
-        let (err, stderr) = pipe_with(close)?;
-        for stream in [&stdin, &stdout, &stderr] {
-            give(stream, User::User)?;
-        }
+        let (told, control) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (report, says) = pipe_with(PipeFlags::CLOEXEC)?;
         for inherited in [&told, &says] {
             fcntl_setfd(inherited, FdFlags::empty())?;
         }
         let mut command = Command::new("/proc/self/exe");
         command.args([ARGUMENT, &told.as_raw_fd().to_string(), &says.as_raw_fd().to_string()]).env_clear().current_dir("/");
-        command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
-        let setup = ChildSetup {
-            groups: group.door()?.into_iter().collect(),
-            terminal: false,
-            file_size: limits.file_size,
-            open_files: limits.open_files.into(),
-            identity: Some((user::USER, user::USER)),
-        };
-        system::prepare(&mut command, setup);
-        let child = command.spawn()?;
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let pid = pid.ok_or_else(|| io::Error::other("a process without a number"))?;
-        Ok(Self { started: Started { pid, group, input, out, err }, limits: *limits, control, report })
+        let started = launch(command, groups.make(limits)?, limits, User::User, None)?;
+        Ok(Self { started, limits: *limits, control, report })
     }
 
     /// Whether it can become this program.
