@@ -25,7 +25,7 @@
 //! in the handler's register. Registers keep their values.
 
 /// The version of the price list. Changes whenever any price or the meaning of a unit changes.
-pub const FUEL_SCHEDULE: u32 = 4;
+pub const FUEL_SCHEDULE: u32 = 5;
 
 /// Fixed registers of a frame.
 pub mod frame {

@@ -12,11 +12,11 @@ use crate::frozen::Frozen;
 use crate::heap::object::Own;
 use crate::heap::shape::attribute;
 use crate::heap::{Kind, Pause, Result as Guest, flag};
-use crate::library::Helper;
+use crate::library::{Helper, inspect};
 use crate::options::Options;
 use crate::session::{End, Session};
 use crate::syntax::{self, Goal};
-use crate::transfer::{NO_ROOM, Room, copy_out, guest_error, host_function, host_object, take_in};
+use crate::transfer::{NO_ROOM, copy_result, guest_error, host_function, host_object, take_in};
 use crate::value::Value;
 use crate::vm::{Realm, Vm, Zone};
 
@@ -156,23 +156,11 @@ impl JavaScript {
         Event::Stop(Stop::Raised(error))
     }
 
-    /// Takes a value out, after a collection if reading it needs room; `Err` if there is still none.
-    fn take_out(&mut self, value: Value) -> Result<Option<Argument>, ()> {
-        self.session.with(|vm| {
-            let copy = |vm: &mut Vm<'_>| copy_out(vm, value, 0, &mut Room::of_results(vm));
-            let mut out = copy(vm);
-            if out.as_ref().is_err_and(|what| what == NO_ROOM) {
-                // Safe in the guest meanwhile.
-                vm.set_realm(Realm::TURN, value);
-                if vm.collect().is_ok() {
-                    vm.heap.raise_threshold(4096);
-                    out = copy(vm);
-                }
-            }
-            match out {
-                Err(what) if what == NO_ROOM => Err(()),
-                out => Ok(out.ok()),
-            }
+    /// Takes a value out, after a collection if reading it needs room; otherwise the class of what cannot cross.
+    fn take_out(&mut self, value: Value) -> Result<Argument, String> {
+        self.session.with(|vm| match copy_result(vm, value) {
+            Err(what) if what == NO_ROOM && collect_beside(vm, value) => copy_result(vm, value),
+            out => out,
         })
     }
 
@@ -184,14 +172,18 @@ impl JavaScript {
                 self.value = None;
                 if !value.is_undefined() {
                     match self.take_out(value) {
-                        Ok(value) => self.value = value,
-                        Err(()) => {
+                        Err(what) if what == NO_ROOM => {
                             self.abandon();
                             return Event::Stop(Stop::OutOfMemory);
                         }
+                        out => self.value = out.ok(),
                     }
                 }
-                self.shown = if show { self.session.with(|vm| crate::library::inspect::show(vm, value)) } else { None };
+                let text = |vm: &mut Vm<'_>| {
+                    let shown = inspect::show(vm, value);
+                    if shown.is_none() && collect_beside(vm, value) { inspect::show(vm, value) } else { shown }
+                };
+                self.shown = if show { self.session.with(text) } else { None };
             }
         }
         self.turn = Turn::Open;
@@ -207,10 +199,12 @@ impl JavaScript {
         }
         match end {
             End::Value(value) => {
-                self.value = self.session.with(|vm| {
-                    let mut room = Room::of_results(vm);
-                    copy_out(vm, value, 0, &mut room).ok()
-                });
+                self.value = match self.take_out(value) {
+                    Err(what) if what == NO_ROOM => {
+                        return Event::Stop(Stop::Raised(GuestError::new("RangeError", "Out of memory")));
+                    }
+                    out => out.ok(),
+                };
                 Event::Stop(Stop::Finished(0))
             }
             End::Thrown(value) => {
@@ -364,6 +358,15 @@ impl Session {
     }
 }
 
+/// Collects while nothing runs, with a value kept safe in the guest.
+fn collect_beside(vm: &mut Vm<'_>, value: Value) -> bool {
+    vm.set_realm(Realm::ENDED, value);
+    let collected = vm.collect().is_ok();
+    vm.set_realm(Realm::ENDED, Value::UNDEFINED);
+    vm.heap.raise_threshold(4096);
+    collected
+}
+
 /// A global's value, with `let`, `const` and `class` first. Accessors are not called.
 fn global(vm: &mut Vm<'_>, name: &str) -> Option<Value> {
     let key = vm.key_of(name).ok()?;
@@ -439,11 +442,12 @@ impl Engine for JavaScript {
     }
 
     fn global(&mut self, name: &str) -> Result<Option<Argument>, Error> {
-        Ok(self.session.with(|vm| {
-            let value = global(vm, name)?;
-            let mut room = Room::of_results(vm);
-            Some(copy_out(vm, value, 0, &mut room).unwrap_or_default())
-        }))
+        let Some(value) = self.session.with(|vm| global(vm, name)) else { return Ok(None) };
+        match self.take_out(value) {
+            Ok(copy) => Ok(Some(copy)),
+            Err(what) if what == NO_ROOM => Err(Error::State(format!("the cell has no room left to hand out `{name}`"))),
+            Err(what) => Err(Error::Invalid(format!("`{name}` is {what}, which cannot leave the cell"))),
+        }
     }
 
     fn lendable(&mut self, name: &str) -> Result<Option<Argument>, Error> {
@@ -496,10 +500,12 @@ impl Engine for JavaScript {
         let Some(at) = host.tickets.iter().position(|(open, _)| *open == ticket) else {
             return Err(Error::Invalid(format!("there is no ticket {}", ticket.0)));
         };
-        let (_, place) = host.tickets.remove(at);
-        let settled = self.session.insist(&mut |vm| vm.settle_promise(place, &result));
+        let place = host.tickets[at].1;
+        // Without room for the answer the ticket stays open.
+        self.session.insist(&mut |vm| vm.settle_promise(place, &result))?;
+        self.session.host.tickets.remove(at);
         self.session.with(|vm| vm.drop_handle(place));
-        settled
+        Ok(())
     }
 
     fn release(&mut self, own: Ref) {

@@ -554,7 +554,7 @@ impl<'a> Vm<'a> {
             let mut part = |name: u32| match self.find(value.payload(), Key::Name(name)) {
                 Ok(Some((_, crate::heap::object::Own::Data { address, .. }))) => {
                     let value = self.heap.value(address);
-                    if value.is_string() { self.heap.text(value.payload()).unwrap_or_default() } else { String::new() }
+                    if value.is_string() { self.heap.told(value.payload()) } else { String::new() }
                 }
                 _ => String::new(),
             };
@@ -566,12 +566,12 @@ impl<'a> Vm<'a> {
                 // An error of the guest's own making: its class tells most.
                 let code = self.code_of(self.heap.value(address));
                 let class = self.heap.mem.load_u32(code + crate::vm::code::NAME);
-                name = if code == 0 { String::new() } else { self.heap.text(class).unwrap_or_default() };
+                name = if code == 0 { String::new() } else { self.heap.told(class) };
             }
             return format!("{name}: {message}");
         }
         match self.to_string_primitive(value) {
-            Ok(text) => self.heap.text(text).unwrap_or_default(),
+            Ok(text) => self.heap.told(text),
             Err(_) => "?".to_owned(),
         }
     }

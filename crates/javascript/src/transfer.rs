@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cell::{Argument, GuestError, HatchCall, IndexMap, Operation, Ref, Reply, Target, TraceFrame};
+use cell::{Argument, GuestError, HatchCall, IndexMap, Operation, Reply, Target, TraceFrame};
 
 use crate::heap::object::Own;
 use crate::heap::shape::attribute;
@@ -131,7 +131,7 @@ impl Vm<'_> {
             return self.type_error("no object of the host's");
         }
         let what = arguments.get(self, 1).as_int().unwrap_or(0);
-        let answer = self.ask(|vm| {
+        let call = |vm: &mut Self| {
             let Some((target, _)) = vm.host.targets.get(host_number(vm, cell)).cloned() else {
                 return vm.type_error("the host object is gone");
             };
@@ -156,20 +156,22 @@ impl Vm<'_> {
                 }
             };
             Ok(HatchCall { target, operation, arguments: list, block: None })
-        })?;
-        if what == 2 && self.heap.is_kind(answer, Kind::Array) {
-            let mut names = Vec::new();
-            for i in 0..self.heap.array_length(answer.payload()).min(1000) {
-                let name = self.heap.dense(answer.payload(), i);
-                if name.is_string() {
-                    names.push(self.heap.text(name.payload())?);
+        };
+        self.ask_and(call, |vm, answer| {
+            if what == 2 && vm.heap.is_kind(answer, Kind::Array) {
+                let mut names = Vec::new();
+                for i in 0..vm.heap.array_length(answer.payload()).min(1000) {
+                    let name = vm.heap.dense(answer.payload(), i);
+                    if name.is_string() {
+                        names.push(vm.heap.text(name.payload())?);
+                    }
                 }
+                learn(vm, cell, &names)?;
+                let number = host_number(vm, cell);
+                vm.heap.set_value(cell + 16, Value::int(number as i32 * 2 + 1));
             }
-            learn(self, cell, &names)?;
-            let number = host_number(self, cell);
-            self.heap.set_value(cell + 16, Value::int(number as i32 * 2 + 1));
-        }
-        Ok(answer)
+            Ok(answer)
+        })
     }
 
     /// Are the names of a host object's target known?
@@ -179,11 +181,21 @@ impl Vm<'_> {
 
     /// Asks the host. The first time the run pauses here; when the instruction runs again, the reply is there.
     pub(crate) fn ask(&mut self, call: impl FnOnce(&mut Self) -> Guest<HatchCall>) -> Guest<Value> {
+        self.ask_and(call, |_, answer| Ok(answer))
+    }
+
+    /// The same, with something to do with the answer that may want room.
+    fn ask_and(
+        &mut self,
+        call: impl FnOnce(&mut Self) -> Guest<HatchCall>,
+        then: impl FnOnce(&mut Self, Value) -> Guest<Value>,
+    ) -> Guest<Value> {
         let Some(reply) = self.host.reply.take() else {
-            self.host.call = Some(call(self)?);
+            self.host.made.clear();
+            self.host.call = Some(call(self).inspect_err(|_| self.forget_made())?);
             return Err(Signal::Stop(Pause::Host));
         };
-        let answer = self.take_reply(&reply);
+        let answer = self.take_reply(&reply).and_then(|answer| then(self, answer));
         if matches!(answer, Err(Signal::Collect(_))) {
             // Room first: the reply must not be lost to a collection.
             self.host.reply = Some(reply);
@@ -271,6 +283,15 @@ impl Vm<'_> {
         }
     }
 
+    /// Takes back the handles of a copy that was not finished.
+    fn forget_made(&mut self) {
+        for reference in std::mem::take(&mut self.host.made) {
+            if let Some(place) = self.host.handles.remove(reference) {
+                self.drop_handle(place);
+            }
+        }
+    }
+
     /// A value for the host; a TypeError for what cannot cross.
     fn transfer(&mut self, value: Value) -> Guest<Argument> {
         const NODES: u32 = 1 << 16;
@@ -280,6 +301,7 @@ impl Vm<'_> {
                 self.charge(u64::from(NODES - room.nodes))?;
                 Ok(argument)
             }
+            Err(class) if class == NO_ROOM => Err(Signal::Collect(4096)),
             Err(class) => self.type_error(&format!("cannot pass {class} through the hatch")),
         }
     }
@@ -289,7 +311,7 @@ impl Vm<'_> {
 pub(crate) const NO_ROOM: &str = "a value that there is no room to read";
 
 /// How much of a value may still be copied out. What the guest has once may be met many times.
-pub(crate) struct Room {
+struct Room {
     nodes: u32,
     /// On the host.
     bytes: usize,
@@ -297,7 +319,7 @@ pub(crate) struct Room {
 
 impl Room {
     /// For what a run or a question hands out.
-    pub(crate) fn of_results(vm: &Vm<'_>) -> Self {
+    fn of_results(vm: &Vm<'_>) -> Self {
         Self { nodes: 1 << 20, bytes: vm.heap.cap as usize * RESULTS }
     }
 
@@ -317,8 +339,15 @@ const RESULTS: usize = 4;
 
 const TOO_LARGE: &str = "a value of this size";
 
+/// Copies a value out for a result or a question; of what cannot cross no handle stays behind.
+pub(crate) fn copy_result(vm: &mut Vm<'_>, value: Value) -> Result<Argument, String> {
+    vm.host.made.clear();
+    let mut room = Room::of_results(vm);
+    copy_out(vm, value, 0, &mut room).inspect_err(|_| vm.forget_made())
+}
+
 /// Copies a value out: plain data by copy, functions as handles; the class of what is neither.
-pub(crate) fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, room: &mut Room) -> Result<Argument, String> {
+fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, room: &mut Room) -> Result<Argument, String> {
     room.node()?;
     if depth > 60 {
         return Err("a value nested this deeply".into());
@@ -354,11 +383,11 @@ pub(crate) fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, room: &mut Roo
         return Ok(Argument::Lent(*reference));
     }
     if vm.is_callable(value) {
-        return handle(vm, value).map(Argument::Own).ok_or_else(|| "so many functions".into());
+        return handle(vm, value, "so many functions");
     }
     let object = value.payload();
     if vm.heap.flags(object) & flag::LENT != 0 {
-        return handle(vm, value).map(Argument::Own).ok_or_else(|| "so many objects".into());
+        return handle(vm, value, "so many objects");
     }
     let whole = |items: &[Argument]| items.iter().all(|item| matches!(item, Argument::Value(_)));
     match vm.heap.kind(object) {
@@ -423,10 +452,15 @@ pub(crate) fn copy_out(vm: &mut Vm<'_>, value: Value, depth: u32, room: &mut Roo
     }
 }
 
-/// A handle for an object of the guest's.
-fn handle(vm: &mut Vm<'_>, value: Value) -> Option<Ref> {
-    let place = vm.keep_handle(value).ok()?;
-    vm.host.handles.insert(place)
+/// A handle for an object of the guest's, or what to say of too many.
+fn handle(vm: &mut Vm<'_>, value: Value, many: &str) -> Result<Argument, String> {
+    let place = vm.keep_handle(value).map_err(|_| NO_ROOM)?;
+    let Some(reference) = vm.host.handles.insert(place) else {
+        vm.drop_handle(place);
+        return Err(many.to_owned());
+    };
+    vm.host.made.push(reference);
+    Ok(Argument::Own(reference))
 }
 
 /// Makes a guest value of the host's.
@@ -509,7 +543,7 @@ pub(crate) fn guest_error(vm: &mut Vm<'_>, value: Value) -> GuestError {
     let mut part = |name: u32| match vm.find(cell, Key::Name(name)) {
         Ok(Some((_, Own::Data { address, .. }))) => {
             let value = vm.heap.value(address);
-            if value.is_string() { vm.heap.text(value.payload()).unwrap_or_default() } else { String::new() }
+            if value.is_string() { vm.heap.told(value.payload()) } else { String::new() }
         }
         _ => String::new(),
     };
@@ -543,10 +577,10 @@ pub(crate) fn trace(vm: &mut Vm<'_>, pairs: Value) -> Vec<TraceFrame> {
             continue;
         }
         let name = vm.heap.mem.load_u32(code + code::NAME);
-        let name = vm.heap.text(name).unwrap_or_default();
+        let name = vm.heap.told(name);
         let unit_cell = vm.heap.mem.load_u32(code + code::UNIT);
         let file = vm.heap.mem.load_u32(unit_cell + unit::FILE);
-        let file = vm.heap.text(file).unwrap_or_default();
+        let file = vm.heap.told(file);
         let (mut line, mut column) = (None, None);
         if let Some(offset) = vm.position(code, pc) {
             let source = vm.heap.mem.load_u32(unit_cell + unit::SOURCE);

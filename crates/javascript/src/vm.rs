@@ -191,6 +191,8 @@ pub(crate) struct Host {
     pub(crate) releases: Vec<cell::Ref>,
     /// Objects of the guest's that the host holds: their places in the HANDLES list.
     pub(crate) handles: cell::RefTable<u32>,
+    /// Of them, those that the copy being made needs.
+    pub(crate) made: Vec<cell::Ref>,
     /// Places of that list that are free again.
     pub(crate) free_places: Vec<u32>,
     /// Promises that the host is to settle: their places in the same list.

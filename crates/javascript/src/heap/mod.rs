@@ -14,6 +14,7 @@
 pub(crate) mod atoms;
 pub(crate) mod bigint;
 pub(crate) mod collect;
+pub(crate) mod fault;
 pub(crate) mod memory;
 pub(crate) mod object;
 pub(crate) mod shape;
@@ -206,6 +207,9 @@ pub(crate) mod flag {
 /// Bytes that are allocated between two collections at least: little enough to stay in a core's cache.
 pub(crate) const NURSERY: u32 = 256 << 10;
 
+/// What a native may always hold on the host: a quarter of the least cap.
+const LITTLE: usize = 4 << 10;
+
 /// Size of the null cell, the register save area and the realm's slots.
 pub(crate) const REALM: u32 = 64;
 
@@ -289,7 +293,7 @@ impl<'a> Heap<'a> {
         let size = (bytes + 15) & !15;
         let at = self.cursor;
         let end = at + size;
-        if end <= self.limit && size < 0xffff * 16 {
+        if end <= self.limit && !self.counts() && size < 0xffff * 16 {
             self.cursor = end;
             self.mem.set_own_u64(at, u64::from(high) << 32 | u64::from(size >> 4) << 16 | kind as u64);
             return Ok(at);
@@ -300,7 +304,7 @@ impl<'a> Heap<'a> {
     /// Bytes that an allocation can take without a search or a charge.
     #[inline(always)]
     pub(crate) fn room(&self) -> u32 {
-        self.limit.wrapping_sub(self.cursor)
+        if self.counts() { 0 } else { self.limit.wrapping_sub(self.cursor) }
     }
 
     /// The same for sizes that may pass 32 bits.
@@ -310,6 +314,7 @@ impl<'a> Heap<'a> {
         if bytes > u64::from(SHARED) - 64 {
             return Err(Signal::Collect(u32::MAX));
         }
+        self.may_fail(bytes)?;
         let size = (bytes as u32 + 15) & !15;
         let granules = (size >> 4).min(0xffff);
         let at = if self.shared_cursor != 0 {
@@ -504,6 +509,9 @@ impl<'a> Heap<'a> {
     /// the cap that is always granted; so the process never grows by much more than the cap.
     #[inline]
     pub(crate) fn scratch(&self, bytes: usize) -> Result<()> {
+        if bytes > LITTLE {
+            self.may_fail(bytes as u64)?;
+        }
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX - 1).min(u32::MAX - 1);
         if bytes <= self.cap / 4 || u64::from(self.used()) + u64::from(bytes) <= u64::from(self.cap) {
             return Ok(());

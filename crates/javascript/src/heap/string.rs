@@ -257,6 +257,35 @@ impl<'a> Heap<'a> {
         }
     }
 
+    /// Host text of a string that lies in parts or in one: takes no guest memory, so that errors can be told when there is none. What
+    /// the host has no room for is cut off.
+    pub(crate) fn told(&mut self, string: u32) -> String {
+        let length = self.high(string);
+        self.debt += u64::from(length / 16);
+        let most = if self.scratch(length as usize * 5).is_ok() { length.min(self.most(1)) } else { self.cap / 20 } as usize;
+        let mut units: Vec<u16> = Vec::new();
+        let mut pending = vec![string];
+        // A corrupted heap can hold ropes in a circle: there are no more than fit.
+        let mut ropes = self.top / 16;
+        while let Some(node) = pending.pop()
+            && units.len() < most
+        {
+            let part = match self.kind(node) {
+                Kind::Rope if ropes > 0 => {
+                    ropes -= 1;
+                    pending.extend([self.mem.load_u32(node + 12), self.mem.load_u32(node + 8)]);
+                    continue;
+                }
+                Kind::Slice => self.slice_units(node),
+                Kind::String8 | Kind::String16 => Flat { at: node + 16, length: self.high(node), wide: self.is(node, Kind::String16) },
+                _ => break,
+            };
+            let count = part.length.min((most - units.len()) as u32);
+            units.extend((0..count).map(|i| self.unit(part, i)));
+        }
+        String::from_utf16_lossy(&units)
+    }
+
     /// WTF-8 bytes of a string (for the parser).
     pub(crate) fn wtf8(&mut self, string: u32) -> Result<Vec<u8>> {
         let mut flat = self.flat(string)?;

@@ -100,9 +100,11 @@ impl<'a> Vm<'a> {
         }
         self.collected_at = self.pc;
         let wanted = if again { bytes.max((1 << 20) << tries.min(10)) } else { bytes };
-        if self.heap.raise_threshold(wanted)
-            || (if again { !all_was_given || tries < MOST_TRIES } else { true }) && self.heap.has_room(bytes)
-            || !again && self.heap.used() < before
+        let refused = self.heap.refuses();
+        if !refused
+            && (self.heap.raise_threshold(wanted)
+                || (if again { !all_was_given || tries < MOST_TRIES } else { true }) && self.heap.has_room(bytes)
+                || !again && self.heap.used() < before)
         {
             return Ok(());
         }

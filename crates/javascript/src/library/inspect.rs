@@ -501,8 +501,7 @@ impl Inspector<'_, '_> {
             Kind::DataView | Kind::Promise | Kind::WeakMap | Kind::WeakSet | Kind::Namespace => {
                 open = format!("{}{{", prefix(constructor, &tag, kind_name(kind), ""));
             }
-            Kind::Iterator if self.collection(cell).is_some() => {
-                let (name, pairs) = self.collection(cell).unwrap_or_default();
+            Kind::Iterator if let Some((name, pairs)) = self.collection(cell)? => {
                 let own = format!("{name} Iterator");
                 let whole = if tag == own || tag.is_empty() { own } else { format!("{tag}] [{own}") };
                 let whole = if pairs { whole.replace(" Iterator", " Entries") } else { whole };
@@ -565,15 +564,14 @@ impl Inspector<'_, '_> {
     }
 
     /// What an iterator goes through, if that is a Map or a Set, and whether it gives pairs.
-    fn collection(&mut self, cell: u32) -> Option<(&'static str, bool)> {
+    fn collection(&mut self, cell: u32) -> Result<Option<(&'static str, bool)>> {
         let tag = self.vm.heap.value(cell + 40);
-        let text = if tag.is_string() { self.vm.heap.text(tag.payload()).ok()? } else { return None };
-        let name = match text.as_str() {
-            "map" => "Map",
-            "set" => "Set",
-            _ => return None,
+        let name = match self.text_of(Some(tag).filter(|tag| tag.is_string()))?.as_deref() {
+            Some("map") => "Map",
+            Some("set") => "Set",
+            _ => return Ok(None),
         };
-        Some((name, self.vm.heap.value(cell + 32) == Value::int(2)))
+        Ok(Some((name, self.vm.heap.value(cell + 32) == Value::int(2))))
     }
 
     /// What lies in an object besides its properties.
@@ -613,7 +611,7 @@ impl Inspector<'_, '_> {
                 }
                 Ok(output)
             }
-            Kind::Iterator if self.collection(cell).is_some() => {
+            Kind::Iterator if self.collection(cell)?.is_some() => {
                 let (size, list) = super::collection::entries_left(self.vm, cell, most);
                 let which = self.vm.heap.value(cell + 32).as_int().unwrap_or(0);
                 let mut output = Vec::new();
@@ -844,7 +842,8 @@ impl Inspector<'_, '_> {
                     let text = this.vm.to_string_primitive(value);
                     match text {
                         Ok(text) => this.vm.heap.text(text).map(Some),
-                        Err(_) => Ok(None),
+                        Err(Signal::Throw(_)) => Ok(None),
+                        Err(signal) => Err(signal),
                     }
                 }
             }

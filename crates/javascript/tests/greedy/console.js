@@ -1,0 +1,4 @@
+console.log({ a: [1, 'x', new Map([[1, { z: 1 }]])], e: new TypeError('e'), f() {}, [Symbol('k')]: class Q {}, get g() { return 1 }, self: globalThis === this }, [1, , 3], Symbol('s'), [1, 2][Symbol.iterator](), new Date(0), /x/g, Promise.resolve({ deep: { er: { est: 1 } } }), 10n, -0);
+console.table([{ a: 1, b: 'two' }, { a: 3 }]); console.group('g'); console.dir({ x: Array.from({ length: 120 }, (_, i) => i) }); console.groupEnd(); console.assert(false, 'no %s %d %o', 'x', 4.5, [1]); console.count(); console.info('%c%j %i', 'css', { a: 1 }, '42px');
+const o = { name: 'o', list: ['a'.repeat(30), 'b'.repeat(30), 'c'.repeat(30)] }; o.o = o; console.log(o, new (class Named extends Map {})([[1, 2]]), Object.create(null), [new Error('within')].length, new Set(['x']).entries(), [undefined, null, , NaN]);
+new Function('a', 'return a * 2')(4) + [...'xaab'.matchAll(/(?<n>a+)|b/gu)].map(m => m.groups.n + m.index)

@@ -1,0 +1,6 @@
+const o = { a: 1, 'b c': 2, 3: 4, [Symbol.for('s')]: 5, get sum() { return this.a + this[3] }, __proto__: { inherited: true } };
+for (let i = 0; i < 30; i++) o['key' + i] = i; for (let i = 0; i < 30; i += 2) delete o['key' + i];
+Object.defineProperty(o, 'hidden', { value: 1 }); Object.defineProperties(o, { x: { get: () => 9, enumerable: true }, 7: { value: 8, writable: true } });
+const list = [3, 1, , 2]; list[5000] = 'far'; list.foo = 1; const names = []; for (const k in o) names.push(k);
+const frozen = Object.freeze([1, 2, { a: 1 }]), copied = structuredClone({ o: { ...o, sum: 1 }, frozen, when: new Date(86400000), re: /x/gi });
+[names, Object.keys(list), list.length, Object.entries(Object.getOwnPropertyDescriptors(o)).length, o.sum, JSON.stringify(copied), list.flatMap(x => [x, x]).length, [5, 1, 4].toSorted(), frozen.with(1, 9), Object.assign({}, o, 'str', null).x, Array.from({ length: 3, 0: 'z' }), [1, [2, [3, [4]]]].flat(Infinity), list.indexOf('far'), [3, 2, 1].toSpliced(1, 1, 'n', 'm'), new Date(Date.UTC(2024, 1, 29)).toISOString(), new Date('2024-02-29T12:00Z').toString(), new URL('../b?x=1#h', 'https://u:p@h.example:8080/a/c').href, [...new URLSearchParams('a=1&b=2&a=3')].join(';'), (1234.5678).toFixed(2), (255).toString(36), Number('0x1f'), parseFloat('1e3x')].join('\n')

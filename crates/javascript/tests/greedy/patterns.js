@@ -1,0 +1,2 @@
+const text = 'The 10 quick-brown föxes jumped over 2024-02-29, ' + 'ab'.repeat(20) + '\u{1F600}';
+[text.match(/\d+/g), text.replace(/(?<y>\d{4})-(?<m>\d\d)/, '$<m>/$<y>'), /(?<=o)\w/u.exec(text).index, text.split(/[\s,-]+/), /(a|ab)(c|bcd)?(?:ab)*/.exec(text), /\p{Emoji_Presentation}/v.test(text), /(.)\1/.exec('xaab'), text.search(/föx/iu), [...text.matchAll(/(a)(b)?/g)].length, new RegExp('(?:' + 'q|'.repeat(30) + 'jump)(ed)?', 'y').lastIndex, /^(?:(a)|b)*$/d.exec('ab').indices, text.replace(/\w+/g, (w, at) => at % 2 ? w : w.length)].map(x => JSON.stringify(x)).join('\n')

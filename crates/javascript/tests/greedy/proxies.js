@@ -1,0 +1,4 @@
+const seen = []; const p = new Proxy({ x: 1 }, { get: (t, k, r) => (seen.push(String(k)), Reflect.get(t, k, r)), has: (t, k) => k in t, ownKeys: t => Reflect.ownKeys(t).concat('z'), getOwnPropertyDescriptor: (t, k) => ({ value: k, configurable: true, enumerable: true }), apply: () => 1 });
+const f = new Proxy(function (a) { return [this, a] }, { apply: (t, self, list) => t.apply(self, list.map(x => x * 2)), construct: (t, list) => ({ made: list }) });
+const o = { valueOf: () => 3, toString: () => 'o', get [Symbol.toStringTag]() { return 'T' + seen.length } };
+Reflect.ownKeys(p).length + p.x + ('x' in p) + JSON.stringify({ ...p }) + f.call('t', 4)[1] + JSON.stringify(new f(1, 2)) + (o + 1) + `${o}` + Object.prototype.toString.call(o) + Object.entries(p) + eval('(function (a, b = 2, ...c) { return arguments.length + c.length })(1, 2, 3)') + seen
