@@ -446,6 +446,7 @@ pub(crate) fn attempt(vm: &mut Vm<'_>, meter: &mut Meter, work: impl Fn(&mut Vm<
             Err(Signal::Collect(bytes)) => match vm.make_room(bytes) {
                 Ok(()) => {}
                 Err(Signal::Throw(value)) => return Some(End::Thrown(value)),
+                Err(Signal::Stop(pause)) => return Some(End::Pause(pause)),
                 Err(_) => return Some(End::Pause(Pause::Memory)),
             },
         }

@@ -406,16 +406,40 @@ impl<'a> Vm<'a> {
         self.heap.debt = self.start.1 + std::mem::take(&mut self.heap.lasting);
     }
 
-    /// Native work of `units`, before it is done: stops here if the meter does not hold it. The slice may be overdrawn.
+    /// Has the instruction neither charged nor allocated so far?
+    fn is_untouched(&self) -> bool {
+        self.start == (self.fuel, self.heap.debt, self.heap.cursor, self.heap.top)
+    }
+
+    /// Work whose outcome stays when the instruction stops and runs again: it is paid now, and not again.
+    pub(crate) fn once<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let untouched = self.is_untouched();
+        let (fuel, debt, lasting) = (self.fuel, self.heap.debt, self.heap.lasting);
+        let result = work(self)?;
+        if untouched {
+            self.mark();
+        } else {
+            self.heap.lasting = lasting + u64::try_from(fuel - self.fuel).unwrap_or(0) + self.heap.debt.saturating_sub(debt);
+        }
+        Ok(result)
+    }
+
+    /// Units that the instruction may still use: those in the meter, of which what it has overdrawn already is taken off.
     ///
-    /// An instruction that has charged or allocated before goes on, overdrawing the meter: what it left behind would make its
-    /// second run, or a collection, cost something else, and fuel would depend on when the cell was refuelled.
+    /// An instruction that has allocated before may overdraw the meter: what it left behind would make its second run, or a
+    /// collection, cost something else, and fuel would depend on when the cell was refuelled.
+    pub(crate) fn held(&self) -> i64 {
+        let held = self.fuel.saturating_add(self.reserve);
+        let allocated = (self.start.2, self.start.3) != (self.heap.cursor, self.heap.top);
+        if allocated { held.saturating_add(Self::MOST_OVERDRAWN) } else { held }
+    }
+
+    /// Native work of `units`, before it is done: stops here if the meter does not hold it. The slice may be overdrawn, and the
+    /// meter too by an instruction that has charged before, which need not do again what it has done.
     pub(crate) fn charge(&mut self, units: u64) -> Result<()> {
         let units = i64::try_from(units).unwrap_or(i64::MAX);
-        // What this instruction has overdrawn already comes off what is left in the meter.
         let held = self.fuel.saturating_add(self.reserve);
-        let untouched = self.start == (self.fuel, self.heap.debt, self.heap.cursor, self.heap.top);
-        if units > held && (untouched || units.saturating_sub(held) > Self::MOST_OVERDRAWN) {
+        if units > held && (self.is_untouched() || units.saturating_sub(held) > Self::MOST_OVERDRAWN) {
             return Err(Signal::Stop(Pause::Fuel));
         }
         self.fuel -= units;

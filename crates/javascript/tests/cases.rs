@@ -135,6 +135,20 @@ fn frozen_at_any_instruction_a_program_goes_on_elsewhere() {
 }
 
 #[test]
+fn however_small_the_slices_a_program_uses_the_same_fuel() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/greedy");
+    let programs: Vec<_> = std::fs::read_dir(folder).expect("the folder of greedy programs").flatten().map(|file| file.path()).collect();
+    assert!(programs.len() > 10);
+    for path in programs {
+        let whole = in_steps(&path, 1 << 40, false);
+        let fuel = whole.1.expect("fuel is counted");
+        for step in [1, 3, 7, 61].into_iter().filter(|step| fuel / step < 20_000) {
+            assert_eq!(in_steps(&path, step, false), whole, "{} in steps of {step}", path.display());
+        }
+    }
+}
+
+#[test]
 fn with_any_cap_a_program_ends_cleanly() {
     for path in cases() {
         let mut cap = 48u64 << 10;

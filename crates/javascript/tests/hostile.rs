@@ -325,6 +325,24 @@ fn memory_may_run_out_at_any_allocation() {
 }
 
 #[test]
+fn collecting_costs_in_proportion_whatever_the_shape_of_the_heap() {
+    // Depth that no mark stack holds, breadth that none holds, and weak maps that keep each other's values alive.
+    for text in [
+        "let list = null; for (let i = 0; i < SIZE; i++) list = { v: { i }, next: list }",
+        "let all = []; for (let k = 0; k < SIZE / 20000; k++) { const a = all; all = Array.from({ length: 20000 }, (_, i) => ({ i })); all.push(a) }",
+        "let key = {}, first = key, maps = []; for (let i = 0; i < SIZE / 20; i++) { const m = new WeakMap(), next = {}; m.set(key, next); maps.push(m); key = next }",
+    ] {
+        let [small, large] = [50_000, 400_000].map(|size| {
+            let text = format!("{text}; let junk; for (let i = 0; i < SIZE * 8; i++) junk = [i]; 0").replace("SIZE", &size.to_string());
+            let outcome = run(text.as_bytes(), 256 << 20, 4_000_000_000);
+            assert_eq!(outcome.stop, Stop::Finished(0), "{text}");
+            outcome.usage.fuel.expect("fuel is counted")
+        });
+        assert!(large < small * 17 / 2, "{small} units for one heap, {large} for one eight times as large: {text}");
+    }
+}
+
+#[test]
 fn lengths_without_memory_behind_them_harm_nobody() {
     for text in [
         "const a = []; a.length = 4294967295; const [...r] = a",

@@ -1,9 +1,10 @@
 //! The collector: precise mark and sweep, cells do not move.
 //!
 //! Marks lie in a bitmap on the host's side (one bit a granule: 1/128 of the heap, kept for the thread and used again), and so
-//! does a mark stack of fixed size; when that overflows, the bitmap itself is walked for marked cells whose children are not.
-//! Charged by bytes marked and swept. Nothing here trusts a word of the heap: every offset is checked against the heap's end,
-//! every loop is bounded by its size.
+//! does a mark stack of at most 1/32; when that overflows, the bitmap itself is walked for marked cells whose children are not, eight
+//! times at most, as each time what overflowed was a sixteenth of the granules. Charged by bytes marked and swept. Nothing here
+//! trusts a word of the heap: every offset is checked against the heap's end, every loop is bounded by its size, and marking ends
+//! when cells turn out to overlap.
 
 use std::cell::RefCell;
 
@@ -13,7 +14,7 @@ use crate::bytecode::{CACHE_WORDS, Op};
 use crate::value::Value;
 use crate::vm::{REALM_END, Realm, code, function, unit};
 
-/// Entries of the mark stack.
+/// Entries of the mark stack in a small heap; in a large one it may have one for every eighth granule.
 const STACK: usize = 1 << 14;
 
 #[derive(Default)]
@@ -30,8 +31,14 @@ struct Marker<'h, 'a> {
     heap: &'h mut Heap<'a>,
     bits: Vec<u64>,
     stack: Vec<u32>,
+    /// The most entries that it may have.
+    most: usize,
     overflow: bool,
     marked: u64,
+    /// Bytes looked at since the marked cells were last walked from the start.
+    seen: u64,
+    /// Cells overlap: the heap is not what the engine wrote.
+    damaged: bool,
     /// Weak collections met, and weak references if they count as such now.
     weak: Vec<u32>,
     /// Weak references may lose their targets.
@@ -57,7 +64,7 @@ impl Marker<'_, '_> {
             return;
         }
         *place |= bit;
-        if self.stack.len() < STACK {
+        if self.stack.len() < self.most {
             self.stack.push(offset);
         } else {
             self.overflow = true;
@@ -90,24 +97,31 @@ impl Marker<'_, '_> {
     fn settle(&mut self) {
         for round in 0..=ROUNDS {
             let before = self.marked;
-            let mut scanned = 0;
-            let mut i = 0;
-            while let Some(&cell) = self.weak.get(i) {
-                i += 1;
-                if !self.heap.is(cell, Kind::WeakMap) {
-                    continue;
+            let (mut scanned, mut done) = (0, Vec::new());
+            self.seen = 0;
+            // Marking finds more of them, and, when its stack overflows, the same again.
+            loop {
+                let mut found = std::mem::take(&mut self.weak);
+                found.sort_unstable();
+                found.dedup();
+                found.retain(|cell| done.binary_search(cell).is_err());
+                if found.is_empty() {
+                    break;
                 }
-                let (first, count) = self.entries(cell);
-                scanned += u64::from(count) * 24;
-                for entry in (0..count).map(|n| first + n * 24) {
-                    if round == ROUNDS || self.is_live(self.heap.value(entry)) {
-                        self.value(self.heap.value(entry + 8));
+                for &cell in &found {
+                    if self.heap.is(cell, Kind::WeakMap) {
+                        scanned += self.map(cell, round == ROUNDS);
                     }
                 }
-                self.drain();
+                done.extend(found);
+                done.sort_unstable();
             }
+            self.weak = done;
             let grown = self.marked != before;
             self.marked += scanned;
+            if self.damaged {
+                return;
+            }
             if !grown {
                 break;
             }
@@ -131,6 +145,21 @@ impl Marker<'_, '_> {
         }
     }
 
+    /// Marks the values of a weak map whose keys live, or all; the bytes of its entries.
+    fn map(&mut self, cell: u32, all: bool) -> u64 {
+        let (first, count) = self.entries(cell);
+        if !self.look_at(count * 24) {
+            return 0;
+        }
+        for entry in (0..count).map(|n| first + n * 24) {
+            if all || self.is_live(self.heap.value(entry)) {
+                self.value(self.heap.value(entry + 8));
+            }
+        }
+        self.drain();
+        u64::from(count) * 24
+    }
+
     fn value(&mut self, value: Value) {
         if value.is_cell() {
             self.cell(value.payload());
@@ -150,11 +179,21 @@ impl Marker<'_, '_> {
         }
     }
 
+    /// Counts bytes that are looked at. A walk comes by a cell twice at most: no, if it has seen more than that.
+    fn look_at(&mut self, bytes: u32) -> bool {
+        self.seen += u64::from(bytes);
+        self.damaged |= self.seen > u64::from(self.heap.top) * 2 + 4096;
+        !self.damaged
+    }
+
     /// Marks what a cell refers to.
     fn children(&mut self, cell: u32) {
         let kind = self.heap.kind(cell);
         let size = self.heap.size(cell).min(self.heap.top.saturating_sub(cell));
         self.marked += u64::from(size);
+        if !self.look_at(size) {
+            return;
+        }
         match kind {
             Kind::Rope => {
                 self.field(cell + 8);
@@ -207,7 +246,7 @@ impl Marker<'_, '_> {
                 }
             }
             Kind::Hash => self.hash(cell, size),
-            Kind::Node => self.values(cell + 8, size / 8 - 1),
+            Kind::Node => self.values(cell + 8, (size / 8).saturating_sub(1)),
             kind if kind.is_object() => self.object(cell, kind, size),
             _ => {}
         }
@@ -272,7 +311,7 @@ impl Marker<'_, '_> {
             if !self.overflow {
                 return;
             }
-            self.overflow = false;
+            (self.overflow, self.seen) = (false, 0);
             // Walk every marked cell again; those with unmarked children queue them.
             for word in 0..self.bits.len() {
                 let mut bits = self.bits[word];
@@ -298,9 +337,9 @@ impl<'a> Heap<'a> {
         bits.get(granule >> 6).is_some_and(|word| word & 1 << (granule & 63) != 0)
     }
 
-    /// Collects. `frames`: the stack's values from..to; `raw`: words of frames that are no values are skipped by their tags.
-    /// `first`: where cells begin.
-    pub(crate) fn collect(&mut self, first: u32, frames: (u32, u32)) {
+    /// Collects; false if the heap is damaged. `frames`: the stack's values from..to; words of frames that are no values are skipped by
+    /// their tags. `first`: where cells begin.
+    pub(crate) fn collect(&mut self, first: u32, frames: (u32, u32)) -> bool {
         let (mut bits, mut stack) =
             SCRATCH.with_borrow_mut(|scratch| (std::mem::take(&mut scratch.bits), std::mem::take(&mut scratch.stack)));
         bits.clear();
@@ -309,7 +348,9 @@ impl<'a> Heap<'a> {
         stack.reserve(STACK);
         let clear = std::mem::take(&mut self.clear_references);
         self.cleared |= clear;
-        let mut marker = Marker { heap: self, bits, stack, overflow: false, marked: 0, weak: Vec::new(), clear };
+        let most = STACK.max(self.top as usize >> 7);
+        let mut marker =
+            Marker { heap: self, bits, stack, most, overflow: false, marked: 0, seen: 0, damaged: false, weak: Vec::new(), clear };
         marker.values(REALM, (REALM_END - REALM) / 8);
         // The library's own objects never die: what the shared image says of them is not looked at.
         let mut object = first;
@@ -333,14 +374,18 @@ impl<'a> Heap<'a> {
         }
         marker.drain();
         marker.settle();
-        let Marker { bits, stack, marked, .. } = marker;
-        if self.purge_tables(&bits) {
-            self.forget_shapes(&bits);
+        let Marker { bits, mut stack, marked, damaged, .. } = marker;
+        stack.shrink_to(STACK * 4);
+        if !damaged {
+            if self.purge_tables(&bits) {
+                self.forget_shapes(&bits);
+            }
+            self.sweep(&bits, first);
         }
-        self.sweep(&bits, first);
         self.debt += marked / 64 + u64::from(self.top - first) / 256;
         self.live = marked as u32;
         SCRATCH.with_borrow_mut(|scratch| *scratch = Scratch { bits, stack });
+        !damaged
     }
 
     /// Drops dead names and dead shapes from their tables, which do not keep them alive. Have shapes died?

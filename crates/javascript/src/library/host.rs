@@ -115,8 +115,7 @@ impl<'a> Vm<'a> {
         let first = REALM_END.next_multiple_of(16);
         self.heap.hosts.clear();
         self.heap.hosts.resize(self.host.targets.len().div_ceil(64), 0);
-        self.heap.collect(first, (base, end));
-        Ok(())
+        if self.heap.collect(first, (base, end)) { Ok(()) } else { Err(Signal::Stop(Pause::Internal)) }
     }
 
     /// The intrinsic eval function?

@@ -150,17 +150,16 @@ fn program(vm: &mut Vm<'_>, source: u32, flags: u32) -> Result<u32> {
 /// The program of a pattern object, compiled if need be.
 fn ready(vm: &mut Vm<'_>, object: Value) -> Result<u32> {
     let cell = object.payload();
-    let (fuel, debt, lasting) = (vm.fuel, vm.heap.debt, vm.heap.lasting);
     let known = vm.heap.value(cell + 32);
     if known.is_object_cell() {
         return Ok(known.payload());
     }
     let (source, flags) = (vm.heap.value(cell + 16).payload(), vm.heap.value(cell + 24).payload());
-    let program = program(vm, source, flags)?;
-    vm.heap.set_value(cell + 32, Value::object(program));
-    // It stays compiled when what follows stops and runs again: paid now.
-    vm.heap.lasting = lasting + u64::try_from(fuel - vm.fuel).unwrap_or(0) + vm.heap.debt.saturating_sub(debt);
-    Ok(program)
+    vm.once(|vm| {
+        let program = program(vm, source, flags)?;
+        vm.heap.set_value(cell + 32, Value::object(program));
+        Ok(program)
+    })
 }
 
 /// A program in guest memory.
@@ -231,10 +230,10 @@ type Group = Option<(u32, u32)>;
 fn find(vm: &mut Vm<'_>, pattern: Value, text: Value, from: u32, sticky: bool) -> Result<Option<Vec<Group>>> {
     let memory = last_match(vm)?;
     let program = ready(vm, pattern)?;
-    let flat = vm.heap.flat(text.payload())?;
+    let flat = vm.once(|vm| vm.heap.flat(text.payload()))?;
     let code = words(vm, program);
     let mut store = Arena::new(vm.heap.cap.saturating_sub(vm.heap.used()) / 4);
-    let mut fuel = u64::try_from(vm.fuel.saturating_add(vm.reserve)).unwrap_or(0);
+    let mut fuel = u64::try_from(vm.held()).unwrap_or(0);
     let before = fuel;
     let mem = vm.heap.mem;
     let step = if flat.wide {
@@ -269,9 +268,11 @@ fn last_match(vm: &mut Vm<'_>) -> Result<u32> {
     if known.is_object_cell() {
         return Ok(known.payload());
     }
-    let cell = vm.heap.values(Kind::Slots, 1 + REMEMBERED * 2, Value::UNDEFINED)?;
-    vm.set_realm(Realm::LAST_MATCH, Value::object(cell));
-    Ok(cell)
+    vm.once(|vm| {
+        let cell = vm.heap.values(Kind::Slots, 1 + REMEMBERED * 2, Value::UNDEFINED)?;
+        vm.set_realm(Realm::LAST_MATCH, Value::object(cell));
+        Ok(cell)
+    })
 }
 
 fn remember(vm: &Vm<'_>, cell: u32, text: Value, groups: &[Group]) {
@@ -583,6 +584,8 @@ pub(super) fn split_method(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Value
         }
         return vm.array_of(&parts).map(|list| Some(Value::object(list)));
     }
+    // First where the parts lie, then the parts: a search that stops for fuel has left nothing behind.
+    let mut places: Vec<Group> = Vec::new();
     let (mut last, mut from) = (0, 0);
     while from < length {
         let Some(groups) = find(vm, pattern, text, from, false)? else { break };
@@ -594,21 +597,22 @@ pub(super) fn split_method(vm: &mut Vm<'_>, a: Arguments) -> Result<Option<Value
             from = start + 1;
             continue;
         }
-        parts.push(Value::string(vm.heap.substring(text.payload(), last, start)?));
-        for group in &groups[1..] {
-            parts.push(match group {
-                Some((from, to)) => Value::string(vm.heap.substring(text.payload(), *from, *to)?),
-                None => Value::UNDEFINED,
-            });
-        }
-        if parts.len() as u64 * 16 > u64::from(vm.heap.cap) {
+        places.push(Some((last, start)));
+        places.extend(&groups[1..]);
+        if places.len() * (size_of::<Group>() + size_of::<Value>()) > vm.heap.cap as usize {
             return Ok(None);
         }
         vm.heap.debt += 4;
         last = end;
         from = if end == start { end + 1 } else { end };
     }
-    parts.push(Value::string(vm.heap.substring(text.payload(), last, length)?));
+    places.push(Some((last, length)));
+    for place in places {
+        parts.push(match place {
+            Some((from, to)) => Value::string(vm.heap.substring(text.payload(), from, to)?),
+            None => Value::UNDEFINED,
+        });
+    }
     vm.array_of(&parts).map(|list| Some(Value::object(list)))
 }
 

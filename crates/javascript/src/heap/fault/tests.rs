@@ -8,6 +8,9 @@ use ::cell::{Argument, Bound, Call, Cell, Error, GuestError, HostObject, HostRes
 use super::armed::{Failure, arm, disarm};
 use crate::JavaScript;
 
+#[path = "../../../tests/suite/mod.rs"]
+mod suite;
+
 const MEMORY: u64 = 64 << 20;
 const FUEL: u64 = 20_000_000;
 const WAYS: [Failure; 3] = [Failure::Once, Failure::Refused, Failure::Always];
@@ -56,21 +59,6 @@ fn wrong(text: &[u8], whole: &Outcome, failure: Failure, number: u64) -> Option<
     }
 }
 
-/// Scripts in a folder and the folders within; those with an extension hold modules.
-fn scripts(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
-        let path = entry.path();
-        if path.is_dir() && path.extension().is_none() {
-            files.extend(scripts(&path));
-        } else if path.extension().is_some_and(|extension| extension == "js") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    files
-}
-
 /// Fails allocations of a program, at most so many and evenly spread, each in every way; what went wrong.
 fn fail(text: &[u8], most: u64) -> Vec<String> {
     let (whole, count) = run(&mut cell(), text, Failure::Once, NONE);
@@ -85,7 +73,7 @@ fn fail(text: &[u8], most: u64) -> Vec<String> {
 fn any_allocation_of_a_program_may_fail() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     for (folder, most) in [("greedy", u64::MAX), ("cases", 40)] {
-        let scripts = scripts(&tests.join(folder));
+        let scripts = suite::scripts(&tests.join(folder));
         assert!(scripts.len() > 10, "{folder} holds {}", scripts.len());
         for script in scripts {
             let wrong = fail(&std::fs::read(&script).expect("a script"), most);
@@ -150,24 +138,6 @@ fn the_host_is_asked_once_whatever_fails() {
     }
 }
 
-/// How a program of test262 starts: the harness that its front matter asks for; none for what is no plain script that ends well.
-fn harness(root: &Path, text: &str) -> Option<String> {
-    let matter = text.split("/*---").nth(1)?.split("---*/").next()?;
-    if ["module", "raw", "negative", "CanBlock"].iter().any(|word| matter.contains(word)) {
-        return None;
-    }
-    let includes = matter.split("includes: [").nth(1).and_then(|rest| rest.split(']').next());
-    let names = ["assert.js", "sta.js"]
-        .into_iter()
-        .chain(matter.contains("async").then_some("doneprintHandle.js"))
-        .chain(includes.into_iter().flat_map(|list| list.split(',')).map(str::trim));
-    let mut whole = if matter.contains("onlyStrict") { "'use strict';\n".to_owned() } else { String::new() };
-    for name in names {
-        whole.push_str(&std::fs::read_to_string(root.join("harness").join(name)).ok()?);
-    }
-    Some(whole)
-}
-
 #[test]
 #[ignore = "takes some minutes and a checkout of test262, which TEST262 names; docs/fuzzing.md"]
 fn allocations_of_test262_may_fail() {
@@ -176,9 +146,9 @@ fn allocations_of_test262_may_fail() {
     let every = std::env::var("EVERY").map_or(1, |every| every.parse().expect("EVERY is a number"));
     let mut random = 88_172_645_463_325_252u64;
     let (mut programs, mut runs, mut failures) = (0, 0u64, 0);
-    for script in scripts(&root.join("test")).iter().step_by(every) {
+    for script in suite::scripts(&root.join("test")).iter().step_by(every) {
         let Ok(text) = std::fs::read_to_string(script) else { continue };
-        let Some(start) = harness(&root, &text) else { continue };
+        let Some(start) = suite::harness(&root, &text) else { continue };
         let before = run(&mut cell(), start.as_bytes(), Failure::Once, NONE).1.expect("none failed");
         let program = start + &text;
         let (whole, count) = run(&mut cell(), program.as_bytes(), Failure::Once, NONE);
