@@ -49,7 +49,7 @@
   if (kind === "o") return %inspect(x, 4, true);
   if (kind === "j") {
     try { return `${@GLOBAL.JSON.stringify(x)}`; } catch (e) {
-      if (%isObject(e) && e.name === "TypeError") return "[Circular]";
+      if (%isObject(e) && e.name === "TypeError" && e.message === "Converting circular structure to JSON") return "[Circular]";
       throw e;
     }
   }
@@ -57,7 +57,7 @@
     if (typeof x === "number") return %showNumber(x);
     if (typeof x === "bigint") return `${x}n`;
     if (typeof x !== "object" || x === null) return %text(x);
-    if (!%isProxy(x) && %isCallable(x.toString) && !%isLibrary(x.toString)) return %toString(x);
+    if (!%isProxy(x) && %isCallable(x.toString) && (!%isLibrary(x.toString) || %isTypedArray(x))) return %toString(x);
     return %inspect(x, 0);
   }
   if (typeof x === "bigint" && kind !== "f") return `${x}n`;

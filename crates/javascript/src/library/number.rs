@@ -181,54 +181,47 @@ fn stretch(units: &[u16]) -> usize {
     at
 }
 
+/// A finite number in another radix than ten. The standard leaves the digits open (Number.prototype.toString, step 6): they are those
+/// of V8, as many as tell the number from its neighbours, and noughts where a large one says nothing.
 fn radix_text(n: f64, radix: u32) -> String {
-    let negative = n < 0.0;
-    let n = n.abs();
-    let (mut whole, mut fraction) = (n.trunc(), n.fract());
+    let (mut whole, mut fraction, base) = (n.abs().trunc(), n.abs().fract(), f64::from(radix));
+    let mut right: Vec<u32> = Vec::new();
+    let mut delta = ((n.abs().next_up() - n.abs()) / 2.0).max(f64::from_bits(1));
+    while fraction >= delta {
+        fraction *= base;
+        delta *= base;
+        let digit = fraction.trunc();
+        right.push(digit as u32);
+        fraction -= digit;
+        if (fraction > 0.5 || fraction == 0.5 && digit as u32 & 1 == 1) && fraction + delta > 1.0 {
+            // Up, and what carries with it.
+            while right.last() == Some(&(radix - 1)) {
+                right.pop();
+            }
+            match right.last_mut() {
+                Some(last) => *last += 1,
+                None => whole += 1.0,
+            }
+            break;
+        }
+    }
     let digit = |d: u32| char::from_digit(d, radix).unwrap_or('0');
     let mut left = Vec::new();
-    if whole < 9_007_199_254_740_992.0 {
-        let mut rest = whole as u64;
-        while rest > 0 {
-            left.push(digit((rest % u64::from(radix)) as u32));
-            rest /= u64::from(radix);
-        }
-    } else {
-        let mut big = dashu_int::UBig::try_from(whole).unwrap_or_default();
-        let base = dashu_int::UBig::from(radix);
-        while big != dashu_int::UBig::ZERO {
-            let rest = &big % &base;
-            left.push(digit(u32::try_from(&rest).unwrap_or(0)));
-            big /= &base;
-        }
-        whole = 1.0;
-    }
-    if left.is_empty() {
+    while whole / base >= 9_007_199_254_740_992.0 {
+        whole /= base;
         left.push('0');
     }
-    let mut out: String = if negative { "-".into() } else { String::new() };
-    let _ = whole;
-    out.extend(left.iter().rev());
-    if fraction > 0.0 {
-        out.push('.');
-        // As many digits as tell the number from its neighbours.
-        let mut delta = (n.next_up() - n).max(f64::MIN_POSITIVE) / 2.0;
-        loop {
-            fraction *= f64::from(radix);
-            delta *= f64::from(radix);
-            let d = fraction.trunc();
-            fraction -= d;
-            if fraction > 0.5 && fraction + delta > 1.0 || fraction == 0.5 && delta > 0.5 && d as u32 & 1 == 1 {
-                out.push(digit((d as u32 + 1).min(radix - 1)));
-                break;
-            }
-            out.push(digit(d as u32));
-            if fraction < delta || out.len() > 1200 {
-                break;
-            }
+    loop {
+        let rest = whole % base;
+        left.push(digit(rest as u32));
+        whole = (whole - rest) / base;
+        if whole <= 0.0 {
+            break;
         }
     }
-    out
+    let sign = if n < 0.0 { "-" } else { "" };
+    let point = if right.is_empty() { "" } else { "." };
+    sign.chars().chain(left.into_iter().rev()).chain(point.chars()).chain(right.into_iter().map(digit)).collect()
 }
 
 /// Rounds half away from zero on the exact value, as toFixed asks.

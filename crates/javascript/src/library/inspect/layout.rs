@@ -1,5 +1,8 @@
 //! How rendered values are laid out: quotes, widths, lines, columns.
 
+use icu_properties::CodePointMapData;
+use icu_properties::props::{EastAsianWidth, GeneralCategory};
+
 use super::{Extras, Inspector};
 
 impl Inspector<'_, '_> {
@@ -85,13 +88,17 @@ pub(super) fn units(text: &str) -> usize {
 
 /// Columns a text takes on a terminal.
 pub(super) fn width(text: &str) -> usize {
-    let wide = |c: u32| {
-        matches!(c, 0x1100..=0x115f | 0x2329 | 0x232a | 0x2e80..=0x303e | 0x3040..=0x3247 | 0x3250..=0x4dbf | 0x4e00..=0xa4c6
-            | 0xa960..=0xa97c | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xfe6b | 0xff01..=0xff60 | 0xffe0..=0xffe6
-            | 0x1b000 | 0x1b001 | 0x1f200..=0x1f251 | 0x1f300..=0x1f64f | 0x1f900..=0x1f9ff | 0x20000..=0x3fffd)
+    if text.is_ascii() {
+        return text.bytes().filter(|c| (0x20..0x7f).contains(c)).count();
+    }
+    let (wide, category) = (CodePointMapData::<EastAsianWidth>::new(), CodePointMapData::<GeneralCategory>::new());
+    let one = |c: char| match (wide.get(c), category.get(c)) {
+        (EastAsianWidth::Fullwidth | EastAsianWidth::Wide, _) => 2,
+        _ if c == '\u{ad}' => 1,
+        (_, GeneralCategory::Control | GeneralCategory::Format | GeneralCategory::EnclosingMark | GeneralCategory::NonspacingMark) => 0,
+        _ => 1,
     };
-    let none = |c: u32| matches!(c, 0..=0x1f | 0x7f..=0x9f | 0x300..=0x36f | 0x200b..=0x200f | 0x20d0..=0x20ff | 0xfe00..=0xfe0f | 0xfe20..=0xfe2f);
-    text.chars().map(|c| if none(c as u32) { 0 } else { 1 + usize::from(wide(c as u32)) }).sum()
+    text.chars().map(one).sum()
 }
 
 /// A text in quotes, what cannot be seen escaped.
