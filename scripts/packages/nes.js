@@ -1,0 +1,13 @@
+import { NES } from 'jsnes';
+const n = new NES({ onFrame: () => {}, onAudioSample: () => {} });
+const rom = new Uint8Array(16 + 16384 + 8192);
+rom.set([0x4e, 0x45, 0x53, 0x1a, 1, 1]);
+const prg = [0x78, 0xd8, 0xa2, 0xff, 0x9a, 0xa9, 0x00, 0x8d, 0x00, 0x20, 0xa2, 0, 0xe8, 0x8a, 0x9d, 0x00, 0x02, 0x4c, 0x0c, 0x80];
+rom.set(prg, 16);
+rom[16 + 0x3ffc] = 0;
+rom[16 + 0x3ffd] = 0x80;
+let s = '';
+for (const b of rom) s += String.fromCharCode(b);
+n.loadROM(s);
+for (let i = 0; i < 5; i++) n.frame();
+console.log(n.cpu.mem.slice(0x200, 0x220).join(','), n.cpu.REG_PC);
