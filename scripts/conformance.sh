@@ -16,6 +16,8 @@ if [ -z "$suite" ] || [ -z "$folder" ]; then
 	            ONLY=core/array takes one folder
 	  packages  a folder with a package.json and programs that use its packages (scripts/packages, say), in the JavaScript
 	            cell and in node; ONLY=name takes one program
+	  library   a folder with programs that call the built-in library at random (scripts/library, say), in the JavaScript cell and
+	            in node; SEEDS=50 FIRST=1000 says how often and from which seed on
 	USAGE
 	exit 2
 fi
@@ -31,6 +33,10 @@ test262)
 packages)
 	$cargo build --release -p oubliette-cli
 	exec scripts/packages.sh "$folder" "${CARGO_TARGET_DIR:-target}/release/oubliette" ${ONLY:+"$ONLY"}
+	;;
+library)
+	$cargo build --release -p oubliette-cli
+	exec scripts/library.sh "$folder" "${CARGO_TARGET_DIR:-target}/release/oubliette" "${SEEDS:-20}" "${FIRST:-1}"
 	;;
 ruby-spec)
 	for mspec in "${MSPEC:-}" "$folder/../mspec" "$folder/../ruby+mspec"; do

@@ -289,9 +289,15 @@ fn exponential(n: f64, digits: Option<usize>) -> String {
     let (kept, exponent) = match digits {
         Some(digits) => digits_of(n, digits + 1),
         None => {
-            let short = format!("{n:e}");
-            let (mantissa, exponent) = short.split_once('e').unwrap_or((&short, "0"));
-            (mantissa.bytes().filter(u8::is_ascii_digit).collect(), exponent.parse().unwrap_or(0))
+            // The digits that the number is shown with: there may be others as short and as near.
+            let shown = number::to_text(n);
+            let mantissa: String = shown.split('e').next().unwrap_or("0").chars().filter(char::is_ascii_digit).collect();
+            let kept = match mantissa.trim_matches('0') {
+                "" => "0",
+                kept => kept,
+            };
+            let exponent = format!("{n:e}").split_once('e').map_or(0, |(_, exponent)| exponent.parse().unwrap_or(0));
+            (kept.as_bytes().to_vec(), exponent)
         }
     };
     let text: String = kept.iter().map(|&b| char::from(b)).collect();

@@ -1,0 +1,362 @@
+// Random calls of the built-in library, printed: numbers, texts, lists, JSON, dates, operators. node and a cell must print the same.
+let seed = SEED >>> 0;
+function rnd() {
+  seed = (seed + 0x6d2b79f5) >>> 0;
+  let t = seed;
+  t = Math.imul(t ^ (t >>> 15), t | 1);
+  t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+  return (t ^ (t >>> 14)) >>> 0;
+}
+const below = (n) => rnd() % n,
+  pick = (a) => a[below(a.length)];
+const f64 = new Float64Array(1),
+  u32 = new Uint32Array(f64.buffer);
+function num() {
+  switch (below(9)) {
+    case 0:
+      return below(20) - 10;
+    case 1:
+      return (below(2000000) - 1000000) / pick([1, 10, 100, 1000, 3, 7]);
+    case 2:
+      u32[0] = rnd();
+      u32[1] = rnd();
+      return f64[0];
+    case 3:
+      return pick([
+        0,
+        -0,
+        NaN,
+        Infinity,
+        -Infinity,
+        1e21,
+        1e-7,
+        123456789012345680000,
+        2 ** 53,
+        2 ** 31,
+        -(2 ** 31),
+        4294967295,
+        5e-324,
+        1.7976931348623157e308,
+        0.1 + 0.2,
+        1.005,
+        1.45,
+        8.345,
+        0.000001,
+        1e-6,
+      ]);
+    case 4:
+      return rnd() * 2 ** (below(200) - 100);
+    case 5:
+      return below(256);
+    case 6:
+      return Number((below(1e9) / 1e5).toFixed(below(5)));
+    case 7:
+      return rnd() - 2 ** 31;
+    default:
+      return below(3);
+  }
+}
+const WORDS = [
+  '',
+  'a',
+  'ab',
+  'abc',
+  'Hello',
+  'wörld',
+  'ß',
+  'İ',
+  'ǆ',
+  '\u{1F600}',
+  '\ud800',
+  '\udc00x',
+  'ﬁ',
+  'Ω',
+  ' \t\n',
+  '\u00a0',
+  '\ufeff',
+  '0',
+  '-1',
+  '1e3',
+  '0x1F',
+  '0b11',
+  '1_000',
+  '.5',
+  '5.',
+  '+7',
+  'Infinity',
+  'null',
+  'true',
+  '\0',
+  '\\',
+  '"',
+  "'",
+  '`',
+  '${x}',
+  'a,b,c',
+  'a\nb',
+  'e\u0301',
+  '\u0130',
+  'ςσ',
+  'Σ',
+  '%20',
+  '%E4%BD',
+  '%',
+  '你好',
+  '2020-02-30',
+  '2024-02-29T12:00:00',
+  'Tue, 5 Mar 2024 10:00:00 GMT',
+  '$&',
+  '$1',
+  "$'",
+  '1,2',
+  '__proto__',
+  'constructor',
+  'length',
+];
+function str() {
+  let s = pick(WORDS);
+  while (below(3) === 0) s += pick(WORDS);
+  return s;
+}
+function val(d = 0) {
+  switch (below(d > 3 ? 8 : 17)) {
+    case 0:
+    case 1:
+      return num();
+    case 2:
+    case 3:
+      return str();
+    case 4:
+      return pick([true, false]);
+    case 5:
+      return null;
+    case 6:
+      return undefined;
+    case 7:
+      return BigInt(Math.trunc(rnd() * (below(2) ? 1 : -1))) ** BigInt(below(4));
+    case 8:
+    case 9:
+      return Array.from({ length: below(5) }, () => val(d + 1));
+    case 10:
+    case 11: {
+      const o = {};
+      for (let i = below(5); i--;) o[pick([str(), 'a', 'b', 'k' + below(9), String(below(5))])] = val(d + 1);
+      return o;
+    }
+    case 12:
+      return new Map(Array.from({ length: below(3) }, () => [val(d + 1), val(d + 1)]));
+    case 13:
+      return new Set(Array.from({ length: below(3) }, () => val(d + 1)));
+    case 14:
+      return new (pick([Uint8Array, Int16Array, Float32Array, Float64Array, Uint8ClampedArray, Int32Array]))(
+        Array.from({ length: below(4) }, num),
+      );
+    case 15:
+      return pick([
+        Symbol('s'),
+        Symbol.iterator,
+        new Date(below(4e9) * 1000),
+        /a+b*/gi,
+        function foo() {},
+        class Bar {},
+        () => 1,
+        new Error('boom').message,
+        Symbol(),
+      ]);
+    default: {
+      const a = [];
+      a[below(6)] = val(d + 1);
+      if (below(3) === 0) a.extra = 1;
+      return a;
+    }
+  }
+}
+let n = 0;
+function show(label, f) {
+  let r;
+  try {
+    r = f();
+  } catch (e) {
+    r = 'throws ' + (e instanceof Error ? e.constructor.name : String(e));
+  }
+  console.log(n++, label, r);
+}
+const S = String.prototype,
+  A = Array.prototype,
+  N = Number.prototype;
+const smeth = [
+  'at',
+  'charAt',
+  'charCodeAt',
+  'codePointAt',
+  'concat',
+  'endsWith',
+  'includes',
+  'indexOf',
+  'lastIndexOf',
+  'normalize',
+  'padEnd',
+  'padStart',
+  'repeat',
+  'replace',
+  'replaceAll',
+  'search',
+  'slice',
+  'split',
+  'startsWith',
+  'substring',
+  'substr',
+  'toLowerCase',
+  'toUpperCase',
+  'trim',
+  'trimEnd',
+  'trimStart',
+  'isWellFormed',
+  'toWellFormed',
+  'match',
+  'anchor',
+];
+const ameth = [
+  'at',
+  'concat',
+  'copyWithin',
+  'entries',
+  'fill',
+  'flat',
+  'includes',
+  'indexOf',
+  'join',
+  'keys',
+  'lastIndexOf',
+  'pop',
+  'push',
+  'reverse',
+  'shift',
+  'slice',
+  'sort',
+  'splice',
+  'toReversed',
+  'toSorted',
+  'toSpliced',
+  'unshift',
+  'values',
+  'with',
+  'toString',
+];
+const arg = () => pick([num, num, str, () => below(8) - 3, val])();
+for (let i = 0; i < COUNT; i++) {
+  switch (below(16)) {
+    case 0: {
+      const x = num();
+      const r = 2 + below(35);
+      show('radix', () => x.toString(r));
+      show('str', () => String(x));
+      break;
+    }
+    case 1: {
+      const x = num(),
+        d = below(25);
+      show('fixed', () => x.toFixed(d));
+      break;
+    }
+    case 2: {
+      const x = num(),
+        d = below(25);
+      show('exp', () => pick([x.toExponential(d), x.toExponential()]));
+      break;
+    }
+    case 3: {
+      const x = num(),
+        d = 1 + below(25);
+      show('prec', () => x.toPrecision(d));
+      break;
+    }
+    case 4: {
+      const s = str();
+      show('parse', () => [parseFloat(s), parseInt(s), parseInt(s.slice(0, 9), below(38)), Number(s), +s]);
+      break;
+    }
+    case 5:
+    case 6:
+    case 7: {
+      const m = pick(smeth),
+        s = str(),
+        a = Array.from({ length: below(4) }, arg);
+      if (m === 'repeat' || m.startsWith('pad')) a[0] = below(20);
+      show(m, () => S[m].apply(s, a));
+      break;
+    }
+    case 8:
+    case 9: {
+      const m = pick(ameth),
+        s = val(),
+        l = Array.isArray(s) ? s : Array.from({ length: below(6) }, val),
+        a = Array.from({ length: below(4) }, arg);
+      if (m === 'sort' || m === 'toSorted') a.length = 0;
+      show(m, () => [A[m].apply(l, a), l]);
+      break;
+    }
+    case 10: {
+      const v = val(),
+        sp = pick([undefined, 2, '--', 20]);
+      show('json', () => JSON.stringify(v, pick([null, (k, v) => (typeof v === 'bigint' ? 'big' : v)]), sp));
+      break;
+    }
+    case 11:
+    case 12: {
+      const v = val();
+      show('inspect', () => v);
+      break;
+    }
+    case 13: {
+      const d = new Date(below(2) ? num() * 1e6 : (below(8e9) - 4e9) * 1000 + below(1000));
+      show('date', () => [
+        d.getTime(),
+        d.toISOString(),
+        d.toString(),
+        d.toUTCString(),
+        d.toDateString(),
+        d.getDay(),
+        d.toJSON(),
+        new Date(d).setMonth(below(30) - 9, below(40)),
+      ]);
+      break;
+    }
+    case 14: {
+      const s = str();
+      show('uri', () => [encodeURIComponent(s), escape(s), decodeURIComponent(pick([s, encodeURIComponent(s)])), unescape(s)]);
+      break;
+    }
+    default: {
+      const x = val(),
+        y = val();
+      show('op', () => {
+        const o = pick(['+', '-', '*', '<', '==', '===', '>>>', '&', '**', '%', '/']);
+        switch (o) {
+          case '+':
+            return x + y;
+          case '-':
+            return x - y;
+          case '*':
+            return x * y;
+          case '<':
+            return x < y;
+          case '==':
+            return x == y;
+          case '===':
+            return x === y;
+          case '>>>':
+            return x >>> y;
+          case '&':
+            return x & y;
+          case '**':
+            return typeof x === 'bigint' ? 0 : Number.isInteger(Number(y)) && Math.abs(Number(y)) < 4 ? x ** y : 1;
+          case '%':
+            return x % y;
+          default:
+            return x / y;
+        }
+      });
+    }
+  }
+}
