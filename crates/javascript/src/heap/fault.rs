@@ -105,5 +105,4 @@ pub(crate) mod armed {
     }
 }
 
-#[cfg(test)]
 mod tests;

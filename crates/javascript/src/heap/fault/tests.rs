@@ -1,4 +1,5 @@
 //! Programs whose allocations fail, one after the other.
+#![cfg(test)]
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
