@@ -43,6 +43,7 @@ impl<'a> Vm<'a> {
         let base = self.stack_base();
         loop {
             self.fuel = self.fuel.saturating_sub(1);
+            let frame = self.fp;
             let code = self.code();
             if code != 0 {
                 let start = self.heap.mem.load_u32(code + code::PC);
@@ -63,11 +64,12 @@ impl<'a> Vm<'a> {
                 Entry::Generator => match self.throw_from_generator(value) {
                     Ok(None) => return None,
                     Ok(Some(exit)) => return Some(exit),
-                    // The body is left; go on with its caller's frame.
-                    Err(()) => {
+                    // The body is left; go on with its caller's frame. In a damaged heap it may be none below.
+                    Err(()) if self.fp < frame => {
                         pc = self.pc;
                         continue;
                     }
+                    Err(()) => return Some(Exit::Pause(Pause::Internal)),
                 },
                 _ => pc = self.caller_of(self.fp, link).1,
             }
