@@ -1,6 +1,6 @@
 #!/bin/sh
 # Random calls of JavaScript's built-in library, by node and in a cell: library.sh FOLDER OUBLIETTE [SEEDS [FIRST]]. Each program of the
-# folder runs once for each seed; both must print the same, to the byte.
+# folder, behind what lies in its folder `shared`, runs once for each seed; both must print the same, to the byte.
 set -eu
 folder=$(cd "$1" && pwd)
 oubliette=$2
@@ -13,7 +13,7 @@ same=0
 all=0
 for program in "$folder"/*.js; do
 	for seed in $(seq "$first" $((first + seeds - 1))); do
-		sed "s/\bSEED\b/$seed/; s/\bCOUNT\b/2000/" "$program" >"$work/program.js"
+		cat "$folder"/shared/*.js "$program" | sed "s/\bSEED\b/$seed/; s/\bCOUNT\b/2000/" >"$work/program.js"
 		TZ=UTC node "$work/program.js" >"$work/node" 2>&1 || :
 		"$oubliette" run "$work/program.js" --memory 256M --fuel 10G --timeout 60s --output-limit 64M >"$work/cell" 2>&1 || :
 		all=$((all + 1))

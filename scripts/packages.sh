@@ -1,6 +1,6 @@
 #!/bin/sh
 # Programs that use packages from npm, run by node and in a cell: packages.sh FOLDER OUBLIETTE [NAME...]. The folder has a
-# package.json, whose packages are installed, and programs `NAME.js`, which are bundled to one script each. Prints a table;
+# package.json, whose packages are installed, and programs `NAME.js`, which are bundled to one script each, with what they import of a folder `shared`. Prints a table;
 # fails if a program prints something else in the cell.
 set -eu
 folder=$(cd "$1" && pwd)
@@ -10,6 +10,7 @@ work=${CARGO_TARGET_DIR:-target}/packages
 mkdir -p "$work/out"
 work=$(cd "$work" && pwd)
 cp "$folder"/package.json "$folder"/*.js "$work/"
+[ ! -d "$folder/shared" ] || cp -R "$folder/shared" "$work/"
 for tool in node npm; do
 	command -v $tool >/dev/null || { echo "this suite needs $tool" >&2; exit 2; }
 done

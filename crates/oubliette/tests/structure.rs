@@ -142,12 +142,9 @@ fn engines_name_no_file_network_process_clock_or_random_number() {
         let mut files = Vec::new();
         rust_files(&root().join("crates").join(name).join("src"), &mut files);
         for file in files {
-            // What follows `#[cfg(test)]` at the end of a file, or `#![cfg(test)]` at its beginning, is a test's.
+            // What follows `#[cfg(test)]` at the end of a file is a test's.
             let lines = code_lines(&file);
-            let end = lines
-                .iter()
-                .position(|(_, line)| line.starts_with("#[cfg(test)]") || line.starts_with("#![cfg(test)]"))
-                .unwrap_or(lines.len());
+            let end = lines.iter().position(|(_, line)| line.starts_with("#[cfg(test)]")).unwrap_or(lines.len());
             for (number, line) in &lines[..end] {
                 // A handle on anonymous memory that has no name anywhere: the only way std writes to a descriptor.
                 if file.ends_with("memory/src/mapped.rs") && line == "use std::fs::File;" {

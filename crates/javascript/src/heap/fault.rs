@@ -105,4 +105,6 @@ pub(crate) mod armed {
     }
 }
 
+#[cfg(test)]
+#[path = "../../tests/fault/mod.rs"]
 mod tests;

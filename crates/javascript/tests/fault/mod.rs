@@ -1,5 +1,4 @@
-//! Programs whose allocations fail, one after the other.
-#![cfg(test)]
+//! Programs whose allocations fail, one after the other: unit tests of `heap::fault`, which nobody else can ask to fail one.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -9,7 +8,7 @@ use ::cell::{Argument, Bound, Call, Cell, Error, GuestError, HostObject, HostRes
 use super::armed::{Failure, arm, disarm};
 use crate::JavaScript;
 
-#[path = "../../../tests/suite/mod.rs"]
+#[path = "../suite/mod.rs"]
 mod suite;
 
 const MEMORY: u64 = 64 << 20;
